@@ -2,5 +2,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
+mod error;
+pub mod limits;
 pub mod model;
+mod normalise;
+mod scan;
 pub mod schema;
+mod segment;
+mod store;
+mod typed_json;
+
+pub use error::{Error, Result};
+pub use scan::{Compare, Scan, ScanRequest, ScanValue, Trace};
+pub use segment::Table;
+pub use store::*;

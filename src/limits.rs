@@ -1,0 +1,83 @@
+//! Every bound that keeps memory and work finite, in one place.
+
+/// How much is asked of a reader at a time.
+pub const READ_BYTES: usize = 1 << 20;
+
+/// Longest document (a JSON line) or protobuf `ResourceSpans` that is decoded in one piece. Longer ones are walked
+/// span by span, which is a little slower but needs only one span in memory.
+pub const DOCUMENT_BYTES: usize = 8 << 20;
+
+/// Longest single span, log record, resource or scope. A longer one is rejected.
+pub const RECORD_BYTES: usize = 64 << 20;
+
+/// Longest JSON object key that is looked at.
+pub const JSON_KEY_BYTES: usize = 64 << 10;
+
+/// How deep arrays and key-value lists may nest in one attribute value.
+pub const VALUE_DEPTH: usize = 32;
+
+/// How deep a JSON document may nest where only its structure is followed.
+pub const JSON_DEPTH: usize = 256;
+
+/// Text that one span batch may hold; beyond it `push_span` asks for `finish`. Arrow's text columns count in 31 bits,
+/// and escaping can make text six times longer than it came.
+pub const BATCH_TEXT_BYTES: usize = 1 << 30;
+
+/// Longest text, after escaping, that a single row may add.
+pub const ROW_TEXT_BYTES: usize = (1 << 30) - 1;
+
+/// Most keys that one object may have when dotted keys are assembled into JSON; more stay as attributes.
+pub const ASSEMBLED_OBJECT_KEYS: usize = 1024;
+
+/// Most dotted keys of one span that are assembled into JSON; more stay as attributes.
+pub const ASSEMBLED_KEYS: usize = 1 << 17;
+
+/// Longest JSON text of an attribute that is parsed to look for single fields, such as a model name.
+pub const PARSED_ATTRIBUTE_BYTES: usize = 1 << 20;
+
+/// Largest window that a zstd stream may ask for, as a power of two.
+pub const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// Format version that this crate writes, and the newest it reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Payload of a full chunk. With redb's page header, value end and 12-byte key (20 bytes together) and our 8-byte
+/// checksum, a chunk fills 64 KiB pages exactly: one byte more would take a page twice as large.
+pub const CHUNK_PAGE_BYTES: usize = 64 * 1024;
+/// What redb adds to a value with a 12-byte key in a page of its own.
+pub const CHUNK_OVERHEAD_BYTES: usize = 20;
+/// Checksum that ends each chunk.
+pub const CHUNK_CHECKSUM_BYTES: usize = 8;
+/// Smallest page that the remainder of a part is cut into.
+pub const CHUNK_MIN_PAGE_BYTES: usize = 4 * 1024;
+
+/// Rows gathered at once when rows are put in order.
+pub const GATHER_ROWS: usize = 8 * 1024;
+/// Bytes gathered at once, so that text offsets stay far below 2 GiB.
+pub const GATHER_BYTES: usize = 64 << 20;
+
+/// Rows and bytes per batch of a sorted run: while runs are merged, one batch of each is in memory.
+pub const RUN_ROWS: usize = 2 * 1024;
+/// See [`RUN_ROWS`].
+pub const RUN_BYTES: usize = 8 << 20;
+
+/// Rows per row group: enough groups per segment for idle cores, few enough for small metadata.
+pub const ROW_GROUP_ROWS: usize = 32 * 1024;
+/// Rows per page of narrow columns.
+pub const PAGE_ROWS: usize = 4 * 1024;
+/// Bytes per page of wide text columns before compression; bounds what reading one trace decompresses.
+pub const TEXT_PAGE_BYTES: usize = 512 * 1024;
+/// Rows that the Parquet encoder takes between two looks at the page size.
+pub const WRITE_BATCH_ROWS: usize = 256;
+
+/// Traces per block of a trace directory; the first trace of each block is kept in memory.
+pub const DIRECTORY_BLOCK_TRACES: usize = 1024;
+/// Bits per trace in a directory's filter.
+pub const FILTER_BITS_PER_TRACE: u64 = 10;
+/// Hashes per trace in a directory's filter.
+pub const FILTER_HASHES: u32 = 6;
+
+/// Largest log entry that is decoded.
+pub const LOG_ENTRY_BYTES: usize = 64 << 20;
+/// Largest decoded tail batch that is accepted.
+pub const TAIL_BATCH_BYTES: usize = 1 << 30;

@@ -1,0 +1,97 @@
+//! Rows as Parquet: one writer per part, settings per class of column.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
+
+use super::Table;
+use super::arrivals::project;
+use crate::limits::{PAGE_ROWS, ROW_GROUP_ROWS, TEXT_PAGE_BYTES, WRITE_BATCH_ROWS};
+use crate::schema::Class;
+
+/// zstd level of segments sealed while data comes in.
+pub(crate) const INGEST_LEVEL: i32 = 3;
+/// zstd level of segments made by compaction.
+pub(crate) const ARCHIVE_LEVEL: i32 = 9;
+
+/// Writes the rows of one part, in order.
+pub(crate) struct PartWriter {
+    schema: SchemaRef,
+    writer: ArrowWriter<Vec<u8>>,
+    rows: u64,
+}
+
+impl PartWriter {
+    /// A writer for a table's part with the columns for which `used` says yes. A column that is left out is NULL in
+    /// every row, which costs nothing to store and nothing to read.
+    pub(crate) fn new(table: Table, used: impl Fn(usize) -> bool, level: i32) -> Result<Self, ParquetError> {
+        let full = table.schema();
+        let fields: Vec<_> = full.fields().iter().enumerate().filter(|(i, f)| !f.is_nullable() || used(*i)).collect();
+        let schema = Arc::new(Schema::new(fields.into_iter().map(|(_, f)| f.clone()).collect::<Vec<_>>()));
+        let options =
+            ArrowWriterOptions::new().with_properties(properties(table, level)?).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;
+        Ok(PartWriter { schema, writer, rows: 0 })
+    }
+
+    /// Columns that are written.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Appends rows; columns are taken by name.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(&project(batch, &self.schema)?)
+    }
+
+    /// Rows so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The finished part.
+    pub(crate) fn finish(self) -> Result<Vec<u8>, ParquetError> {
+        self.writer.into_inner()
+    }
+}
+
+fn properties(table: Table, level: i32) -> Result<WriterProperties, ParquetError> {
+    let mut p = WriterProperties::builder()
+        .set_created_by(concat!("spanfile ", env!("CARGO_PKG_VERSION")).to_string())
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(level)?))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_write_batch_size(WRITE_BATCH_ROWS)
+        .set_statistics_truncate_length(Some(64))
+        .set_column_index_truncate_length(Some(32));
+    for c in table.columns() {
+        let path = ColumnPath::from(c.name);
+        p = match c.class {
+            Class::Text | Class::Json => p
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
+                .set_column_data_page_size_limit(path.clone(), TEXT_PAGE_BYTES)
+                .set_column_statistics_enabled(path, EnabledStatistics::None),
+            // Almost every value is new: a dictionary would be written, outgrown and thrown away.
+            Class::SpanId | Class::Time | Class::Int | Class::Double | Class::Usd => {
+                let p = p.set_column_dictionary_enabled(path.clone(), false);
+                // Random ids: minimum and maximum of a page exclude nothing.
+                if c.class == Class::SpanId {
+                    p.set_column_statistics_enabled(path, EnabledStatistics::None)
+                } else {
+                    p
+                }
+            }
+            Class::TraceId | Class::Label | Class::Key => p,
+        };
+    }
+    Ok(p.build())
+}

@@ -1,0 +1,245 @@
+//! Reading rows back out of a segment's parts.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, BinaryBuilder, RecordBatch, RecordBatchOptions};
+use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
+use arrow::error::ArrowError;
+use bytes::{Buf, Bytes};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::arrivals::{project, span_id, trace_id};
+use crate::batch::{PackedEvent, PackedLink, SpanBatch, pack_events, pack_links};
+use crate::error::{Error, Result};
+use crate::schema;
+
+/// Bytes of one part, wherever they are kept.
+pub(crate) trait ReadAt: std::fmt::Debug + Send + Sync {
+    /// Length of the part.
+    fn len(&self) -> u64;
+    /// The bytes of a range, verified.
+    fn read_at(&self, range: Range<u64>) -> Result<Bytes>;
+    /// An error that says that this part is damaged.
+    fn damaged(&self, reason: &str) -> Error;
+}
+
+/// A part as Parquet's reader wants to see it.
+#[derive(Clone)]
+struct Source(Arc<dyn ReadAt>);
+
+impl Length for Source {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl ChunkReader for Source {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(self.0.read_at(start..self.0.len()).map_err(external)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        self.0.read_at(start..start.saturating_add(length as u64)).map_err(external)
+    }
+}
+
+fn external(e: Error) -> ParquetError {
+    ParquetError::External(Box::new(e))
+}
+
+/// Finds our own error in what Parquet returns; anything else means that the part does not hold what it should.
+pub(crate) fn parquet_error(part: &dyn ReadAt, e: ParquetError) -> Error {
+    match e {
+        ParquetError::External(inner) => match inner.downcast::<Error>() {
+            Ok(own) => *own,
+            Err(other) => part.damaged(&other.to_string()),
+        },
+        other => part.damaged(&other.to_string()),
+    }
+}
+
+fn arrow_error(part: &dyn ReadAt, e: ArrowError) -> Error {
+    match e {
+        ArrowError::ExternalError(inner) => match inner.downcast::<ParquetError>() {
+            Ok(parquet) => parquet_error(part, *parquet),
+            Err(other) => match other.downcast::<Error>() {
+                Ok(own) => *own,
+                Err(other) => part.damaged(&other.to_string()),
+            },
+        },
+        other => part.damaged(&other.to_string()),
+    }
+}
+
+/// Parses a part's Parquet footer with its page index.
+pub(crate) fn metadata(part: &Arc<dyn ReadAt>) -> Result<Arc<ParquetMetaData>> {
+    let meta = ParquetMetaDataReader::new()
+        .with_page_index_policy(PageIndexPolicy::Required)
+        .parse_and_finish(&Source(part.clone()))
+        .map_err(|e| parquet_error(part.as_ref(), e))?;
+    Ok(Arc::new(meta))
+}
+
+/// Rows of a part as record batches with the table's full schema, or with some of its columns.
+pub(crate) struct Rows {
+    part: Arc<dyn ReadAt>,
+    reader: parquet::arrow::arrow_reader::ParquetRecordBatchReader,
+    schema: SchemaRef,
+}
+
+/// Reads `ranges` of a part (all rows when `None`), the columns of `schema`.
+pub(crate) fn rows(
+    part: &Arc<dyn ReadAt>,
+    meta: &Arc<ParquetMetaData>,
+    schema: SchemaRef,
+    ranges: Option<&[Range<u64>]>,
+    batch_rows: usize,
+) -> Result<Rows> {
+    let arrow_meta = ArrowReaderMetadata::try_new(meta.clone(), ArrowReaderOptions::new())
+        .map_err(|e| parquet_error(part.as_ref(), e))?;
+    let names = schema.fields().iter().map(|f| f.name().as_str());
+    let mask = ProjectionMask::columns(meta.file_metadata().schema_descr(), names);
+    let total = usize::try_from(meta.file_metadata().num_rows()).map_err(|_| part.damaged("negative row count"))?;
+    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(Source(part.clone()), arrow_meta)
+        .with_projection(mask)
+        .with_batch_size(batch_rows);
+    if let Some(ranges) = ranges {
+        // Only the row groups that are asked for, or the reader plans over all of them.
+        let (mut groups, mut selected, mut first) = (Vec::new(), Vec::new(), 0u64);
+        let mut base = 0usize;
+        for (i, g) in meta.row_groups().iter().enumerate() {
+            let next = first + g.num_rows() as u64;
+            let own: Vec<Range<usize>> = ranges
+                .iter()
+                .filter(|r| r.start < next && r.end > first)
+                .map(|r| (r.start.max(first) - first) as usize + base..(r.end.min(next) - first) as usize + base)
+                .collect();
+            if !own.is_empty() {
+                groups.push(i);
+                selected.extend(own);
+                base += g.num_rows() as usize;
+            }
+            first = next;
+        }
+        if ranges.last().is_some_and(|r| r.end > total as u64) {
+            return Err(part.damaged(&format!("rows {:?} of {total}", ranges.last())));
+        }
+        builder = builder
+            .with_row_groups(groups)
+            .with_row_selection(RowSelection::from_consecutive_ranges(selected.into_iter(), base));
+    }
+    let reader = builder.build().map_err(|e| parquet_error(part.as_ref(), e))?;
+    Ok(Rows { part: part.clone(), reader, schema })
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?;
+        Some(batch.and_then(|b| project(&b, &self.schema)).map_err(|e| arrow_error(self.part.as_ref(), e)))
+    }
+}
+
+/// Sealed rows of whole traces turned back into rows on their way, events and links packed again.
+/// `events` and `links` hold the rows of the same traces, in file order.
+pub(crate) fn repack(
+    spans: &[RecordBatch],
+    events: &[RecordBatch],
+    links: &[RecordBatch],
+    damaged: impl Fn(&str) -> Error,
+) -> Result<SpanBatch> {
+    let broken = |e: ArrowError| damaged(&e.to_string());
+    let spans = concat_batches(&schema::spans(), spans).map_err(broken)?;
+    let events = concat_batches(&schema::events(), events).map_err(broken)?;
+    let links = concat_batches(&schema::links(), links).map_err(broken)?;
+    let is_log: Vec<bool> = text_column(&events, "source").iter().map(|s| s == Some("log")).collect();
+    let logs = filter_record_batch(&events, &is_log.iter().copied().map(Some).collect()).map_err(broken)?;
+    let own = filter_record_batch(&events, &is_log.iter().map(|l| Some(!l)).collect()).map_err(broken)?;
+
+    let mut packed_events = BinaryBuilder::new();
+    let mut packed_links = BinaryBuilder::new();
+    let (mut e, mut l) = (0, 0);
+    for row in 0..spans.num_rows() {
+        let id = row_id(&spans, row);
+        let first = e;
+        while e < own.num_rows() && row_id(&own, e) == id {
+            e += 1;
+        }
+        append(&mut packed_events, (first..e).map(|i| event_at(&own, i)).collect::<Vec<_>>(), |v| pack_events(v));
+        let first = l;
+        while l < links.num_rows() && row_id(&links, l) == id {
+            l += 1;
+        }
+        append(&mut packed_links, (first..l).map(|i| link_at(&links, i)).collect::<Vec<_>>(), |v| pack_links(v));
+    }
+    if e != own.num_rows() || l != links.num_rows() {
+        return Err(damaged(&format!(
+            "events or links without their span: {} of {} events and {} of {} links are in order",
+            e,
+            own.num_rows(),
+            l,
+            links.num_rows()
+        )));
+    }
+    let mut columns = spans.columns().to_vec();
+    columns.push(Arc::new(packed_events.finish()));
+    columns.push(Arc::new(packed_links.finish()));
+    let options = RecordBatchOptions::new().with_row_count(Some(spans.num_rows()));
+    let spans = RecordBatch::try_new_with_options(schema::pipeline(), columns, &options).map_err(broken)?;
+    Ok(SpanBatch { spans, logs })
+}
+
+fn append<T>(out: &mut BinaryBuilder, items: Vec<T>, pack: impl Fn(&[T]) -> Vec<u8>) {
+    if items.is_empty() { out.append_null() } else { out.append_value(pack(&items)) }
+}
+
+type RowId<'a> = (&'a [u8], &'a [u8]);
+
+fn row_id(batch: &RecordBatch, row: usize) -> RowId<'_> {
+    (batch.column(0).as_fixed_size_binary().value(row), batch.column(1).as_fixed_size_binary().value(row))
+}
+
+fn text_column<'b>(batch: &'b RecordBatch, name: &str) -> TextColumn<'b> {
+    TextColumn(batch.column_by_name(name).map(|c| c.as_string::<i32>()))
+}
+
+struct TextColumn<'b>(Option<&'b arrow::array::StringArray>);
+
+impl<'b> TextColumn<'b> {
+    fn get(&self, row: usize) -> Option<&'b str> {
+        self.0.filter(|c| !c.is_null(row)).map(|c| c.value(row))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Option<&'b str>> {
+        (0..self.0.map_or(0, Array::len)).map(|i| self.get(i))
+    }
+}
+
+fn event_at(batch: &RecordBatch, row: usize) -> PackedEvent {
+    let time = batch.column_by_name("time").map(|c| c.as_primitive::<TimestampNanosecondType>());
+    PackedEvent {
+        time: time.filter(|t| !t.is_null(row)).map(|t| t.value(row)),
+        name: text_column(batch, "name").get(row).map(str::to_owned),
+        attributes: text_column(batch, "attributes").get(row).map(str::to_owned),
+    }
+}
+
+fn link_at(batch: &RecordBatch, row: usize) -> PackedLink {
+    PackedLink {
+        linked_trace_id: trace_id(batch.column(3).as_fixed_size_binary().value(row)),
+        linked_span_id: span_id(batch.column(4).as_fixed_size_binary().value(row)),
+        trace_state: text_column(batch, "trace_state").get(row).map(str::to_owned),
+        attributes: text_column(batch, "attributes").get(row).map(str::to_owned),
+    }
+}

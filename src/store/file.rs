@@ -1,0 +1,269 @@
+//! The redb file below: how it is created, opened and locked, and how redb's errors and panics become ours.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{RwLock, RwLockReadGuard};
+
+use redb::{
+    Builder, CompactionError, ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction,
+    ReadableDatabase, StorageBackend, WriteTransaction,
+};
+
+use crate::error::{Error, Result};
+
+/// First bytes of a redb file.
+const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
+
+enum Db {
+    Writable(RwLock<Database>),
+    ReadOnly(ReadOnlyDatabase),
+}
+
+/// An open redb file.
+pub(crate) struct File {
+    path: PathBuf,
+    db: Db,
+}
+
+impl std::fmt::Debug for File {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
+}
+
+fn builder(cache_bytes: usize) -> Builder {
+    let mut b = Database::builder();
+    b.set_cache_size(cache_bytes).set_concurrency_mode(ConcurrencyMode::SingleWriter);
+    b
+}
+
+impl File {
+    /// Creates the file under a temporary name, lets `fill` write to it, and gives it its name once it is whole:
+    /// a crash leaves either no file or a good one.
+    pub(super) fn create(path: &Path, cache_bytes: usize, fill: impl FnOnce(&File) -> Result<()>) -> Result<()> {
+        let name = path.file_name().ok_or_else(|| {
+            Error::io(path, "create", io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))
+        })?;
+        let folder = match path.parent() {
+            Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        refuse_network(&folder)?;
+        if path.symlink_metadata().is_ok() {
+            return Err(Error::Exists { path: path.to_path_buf() });
+        }
+        let mut temporary = name.to_os_string();
+        temporary.push(format!(".{}-{:x}.new", std::process::id(), super::now_unix_nano()));
+        let temporary = folder.join(temporary);
+        let made = (|| {
+            let handle = OpenOptions::new().read(true).write(true).create_new(true).open(&temporary);
+            let handle = handle.map_err(|e| Error::io(path, "create", e))?;
+            let copy = handle.try_clone().map_err(|e| Error::io(path, "create", e))?;
+            let db = guarded(path, "new file", || {
+                builder(cache_bytes).create_file(handle).map_err(|e| database_error(path, e))
+            })?;
+            let file = File { path: path.to_path_buf(), db: Db::Writable(RwLock::new(db)) };
+            fill(&file)?;
+            drop(file);
+            copy.sync_all().map_err(|e| Error::io(path, "sync", e))?;
+            // A hard link refuses to replace a file that appeared meanwhile; a rename would not.
+            match std::fs::hard_link(&temporary, path) {
+                Ok(()) => Ok(()),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists { path: path.to_path_buf() }),
+                Err(_) => std::fs::rename(&temporary, path).map_err(|e| Error::io(path, "name", e)),
+            }
+        })();
+        // After a hard link the temporary name is to go, after a failure the whole file; a rename left nothing.
+        let _ = std::fs::remove_file(&temporary);
+        made?;
+        std::fs::File::open(&folder).and_then(|d| d.sync_all()).map_err(|e| Error::io(&folder, "sync", e))
+    }
+
+    /// Creates a database on a backend that is not a file, for tests of faults.
+    pub(super) fn on_backend(name: &Path, backend: impl StorageBackend, cache_bytes: usize) -> Result<File> {
+        let db = guarded(name, "backend", || {
+            Database::builder()
+                .set_cache_size(cache_bytes)
+                .create_with_backend(backend)
+                .map_err(|e| database_error(name, e))
+        })?;
+        Ok(File { path: name.to_path_buf(), db: Db::Writable(RwLock::new(db)) })
+    }
+
+    pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<File> {
+        check_magic(path)?;
+        let db = guarded(path, "header", || builder(cache_bytes).open(path).map_err(|e| database_error(path, e)))?;
+        Ok(File { path: path.to_path_buf(), db: Db::Writable(RwLock::new(db)) })
+    }
+
+    pub(super) fn open_read_only(path: &Path, cache_bytes: usize) -> Result<File> {
+        check_magic(path)?;
+        let open = || {
+            guarded(path, "header", || builder(cache_bytes).open_read_only(path).map_err(|e| database_error(path, e)))
+        };
+        let db = match open() {
+            Err(Error::NeedsRecovery { .. }) => {
+                // A writer was killed. Opening for writing recovers the file; then read-only works.
+                match File::open(path, cache_bytes) {
+                    Ok(recovered) => drop(recovered),
+                    // Another process got there first and recovered it.
+                    Err(Error::Busy { .. }) => {}
+                    Err(e) => return Err(Error::NeedsRecovery { path: path.to_path_buf(), reason: e.to_string() }),
+                }
+                open()?
+            }
+            other => other?,
+        };
+        Ok(File { path: path.to_path_buf(), db: Db::ReadOnly(db) })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        matches!(self.db, Db::ReadOnly(_))
+    }
+
+    fn writable(&self) -> Result<&RwLock<Database>> {
+        match &self.db {
+            Db::Writable(db) => Ok(db),
+            Db::ReadOnly(_) => Err(Error::ReadOnly { path: self.path.clone() }),
+        }
+    }
+
+    fn lock<'a>(&self, db: &'a RwLock<Database>) -> RwLockReadGuard<'a, Database> {
+        // A panic elsewhere does not change what is in the file.
+        db.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(super) fn begin_read(&self) -> Result<ReadTransaction> {
+        guarded(&self.path, "read transaction", || {
+            match &self.db {
+                Db::Writable(db) => self.lock(db).begin_read(),
+                Db::ReadOnly(db) => db.begin_read(),
+            }
+            .map_err(|e| redb_error(&self.path, "read transaction", e.into()))
+        })
+    }
+
+    /// Runs `f` in a write transaction and commits it; durable when this returns.
+    pub(super) fn write<T>(&self, f: impl FnOnce(&WriteTransaction) -> Result<T>) -> Result<T> {
+        let db = self.writable()?;
+        guarded(&self.path, "write transaction", || {
+            let error = |e: redb::Error| redb_error(&self.path, "write transaction", e);
+            let mut txn = self.lock(db).begin_write().map_err(|e| error(e.into()))?;
+            // Without it, opening after a crash reads the whole file.
+            txn.set_quick_repair(true);
+            match f(&txn) {
+                Ok(value) => {
+                    txn.commit().map_err(|e| error(e.into()))?;
+                    Ok(value)
+                }
+                Err(e) => {
+                    // The error that made us stop says more than one from stopping.
+                    let _ = txn.abort();
+                    Err(e)
+                }
+            }
+        })
+    }
+
+    /// Gives unused pages back to the file system. False when readers hold pages of older states.
+    pub(super) fn trim(&self) -> Result<bool> {
+        let db = self.writable()?;
+        guarded(&self.path, "compaction", || {
+            let mut db = db.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            match db.compact() {
+                Ok(_) => Ok(true),
+                Err(CompactionError::TransactionInProgress) => Ok(false),
+                Err(e) => Err(redb_error(&self.path, "compaction", e.into())),
+            }
+        })
+    }
+}
+
+/// Runs what may panic inside redb or a decoder on damaged pages, and makes a panic an error.
+pub(crate) fn guarded<T>(path: &Path, place: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
+        let said =
+            panic.downcast_ref::<&str>().map(|s| (*s).to_string()).or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Error::corrupt(path, place, format!("pages do not make sense: {}", said.unwrap_or_default())))
+    })
+}
+
+pub(super) fn redb_error(path: &Path, place: &str, e: redb::Error) -> Error {
+    match e {
+        redb::Error::Io(e) => Error::io(path, "read or write", e),
+        redb::Error::Corrupted(reason) => Error::corrupt(path, place, reason),
+        redb::Error::DatabaseAlreadyOpen => Error::Busy { path: path.to_path_buf(), pid: None },
+        redb::Error::PreviousIo => Error::io(
+            path,
+            "go on",
+            io::Error::other("an earlier read or write failed; close the file and open it again"),
+        ),
+        e @ (redb::Error::TableDoesNotExist(_)
+        | redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TypeDefinitionChanged { .. }) => Error::corrupt(path, place, e.to_string()),
+        other => Error::engine(path, "redb", other),
+    }
+}
+
+fn database_error(path: &Path, e: DatabaseError) -> Error {
+    match e {
+        DatabaseError::DatabaseAlreadyOpen => Error::Busy { path: path.to_path_buf(), pid: None },
+        DatabaseError::RepairAborted => {
+            Error::NeedsRecovery { path: path.to_path_buf(), reason: "it was not closed".to_string() }
+        }
+        DatabaseError::Storage(s) => redb_error(path, "header", s.into()),
+        DatabaseError::UpgradeRequired(v) => Error::NotSpans {
+            path: path.to_path_buf(),
+            reason: format!("redb file format {v} is older than any .spans file"),
+        },
+        other => Error::corrupt(path, "header", other.to_string()),
+    }
+}
+
+fn check_magic(path: &Path) -> Result<()> {
+    refuse_network(path)?;
+    let not = |reason: String| Err(Error::NotSpans { path: path.to_path_buf(), reason });
+    let mut handle = std::fs::File::open(path).map_err(|e| Error::io(path, "open", e))?;
+    let meta = handle.metadata().map_err(|e| Error::io(path, "open", e))?;
+    if meta.is_dir() {
+        return not("it is a folder".to_string());
+    }
+    let mut head = [0; MAGIC.len()];
+    match io::Read::read_exact(&mut handle, &mut head) {
+        Ok(()) if head == MAGIC => Ok(()),
+        Ok(()) => not("it does not start as one".to_string()),
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => not(format!("{} bytes are too few", meta.len())),
+        Err(e) => Err(Error::io(path, "read", e)),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn refuse_network(path: &Path) -> Result<()> {
+    // Magic numbers from statfs(2).
+    let name = match rustix::fs::statfs(path).map(|s| s.f_type as u32) {
+        Ok(0x6969) => "nfs",
+        Ok(0x517b) => "smb",
+        Ok(0xff53_4d42) => "cifs",
+        Ok(0xfe53_4d42) => "smb2",
+        Ok(0x564c) => "ncp",
+        Ok(0x5346_414f) => "afs",
+        Ok(0x7375_7245) => "coda",
+        Ok(0x0102_1997) => "9p",
+        Ok(0x00c3_6400) => "ceph",
+        Ok(0x0bd0_0bd0) => "lustre",
+        _ => return Ok(()),
+    };
+    Err(Error::NetworkFilesystem { path: path.to_path_buf(), filesystem: name })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn refuse_network(_: &Path) -> Result<()> {
+    Ok(())
+}

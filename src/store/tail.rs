@@ -1,0 +1,165 @@
+//! Tail batches: committed rows that no segment holds yet.
+//!
+//! A batch is a header, the span rows and the log rows as Arrow IPC streams compressed with zstd as a whole (each
+//! column by itself would cost more time than it saves space), and a checksum.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use zstd::bulk::{Compressor, Decompressor};
+
+use super::file::guarded;
+use super::format::{TailHeader, add_checksum, checked, decode_prefixed, encode_prefixed};
+use crate::batch::SpanBatch;
+use crate::error::{Error, Result};
+use crate::limits::{RUN_BYTES, RUN_ROWS, TAIL_BATCH_BYTES};
+use crate::model::TraceId;
+use crate::schema;
+use crate::segment::arrivals::{Arrivals, project};
+
+/// Level for rows that will be written again soon.
+const LEVEL: i32 = 1;
+
+/// Encodes one batch. `traces` are the smallest and largest trace id in it.
+pub(super) fn encode(
+    path: &Path,
+    sequence: u64,
+    batch: &SpanBatch,
+    traces: (TraceId, TraceId),
+    sorted: bool,
+) -> Result<Vec<u8>> {
+    let failed = |e: String| Error::engine(path, "encode tail batch", e);
+    let mut compressor = Compressor::new(LEVEL).map_err(|e| failed(e.to_string()))?;
+    let mut header = TailHeader {
+        spans: batch.spans.num_rows() as u64,
+        logs: batch.logs.num_rows() as u64,
+        raw_bytes: [0; 2],
+        stored_bytes: [0; 2],
+        traces: (traces.0.0, traces.1.0),
+        sorted,
+    };
+    let mut bodies = [Vec::new(), Vec::new()];
+    for (i, rows) in [&batch.spans, &batch.logs].into_iter().enumerate() {
+        if rows.num_rows() == 0 {
+            continue;
+        }
+        let raw = stream(rows).map_err(|e| failed(e.to_string()))?;
+        if raw.len() > TAIL_BATCH_BYTES {
+            return Err(Error::Limit {
+                path: path.to_path_buf(),
+                what: "size of one committed batch in bytes",
+                found: raw.len() as u64,
+                limit: TAIL_BATCH_BYTES as u64,
+                hint: "; commit more often",
+            });
+        }
+        bodies[i] = compressor.compress(&raw).map_err(|e| failed(e.to_string()))?;
+        header.raw_bytes[i] = raw.len() as u64;
+        header.stored_bytes[i] = bodies[i].len() as u64;
+    }
+    let mut out = encode_prefixed(path, &header)?;
+    bodies.iter().for_each(|b| out.extend_from_slice(b));
+    add_checksum(&mut out, sequence);
+    Ok(out)
+}
+
+/// Only columns that hold something travel.
+fn stream(rows: &RecordBatch) -> Result<Vec<u8>, arrow::error::ArrowError> {
+    let used: Vec<_> = rows
+        .schema_ref()
+        .fields()
+        .iter()
+        .zip(rows.columns())
+        .filter(|(f, c)| !f.is_nullable() || c.null_count() < c.len())
+        .map(|(f, _)| f.clone())
+        .collect();
+    let rows = project(rows, &std::sync::Arc::new(Schema::new(used)))?;
+    let mut writer = StreamWriter::try_new(Vec::new(), rows.schema_ref())?;
+    writer.write(&rows)?;
+    writer.finish()?;
+    writer.into_inner()
+}
+
+/// The header of a batch; the checksum of the whole is verified.
+pub(super) fn header(path: &Path, sequence: u64, bytes: &[u8]) -> Result<TailHeader> {
+    let place = place(sequence);
+    Ok(decode_prefixed(path, &place, checked(path, &place, bytes, sequence)?)?.0)
+}
+
+/// Decodes a batch.
+pub(super) fn decode(path: &Path, sequence: u64, bytes: &[u8]) -> Result<SpanBatch> {
+    let place = place(sequence);
+    let (header, rest): (TailHeader, _) = decode_prefixed(path, &place, checked(path, &place, bytes, sequence)?)?;
+    let damaged = |reason: String| Error::corrupt(path, &place, reason);
+    let stored = header.stored_bytes[0].checked_add(header.stored_bytes[1]);
+    if stored != Some(rest.len() as u64) {
+        return Err(damaged(format!("{} bytes of rows, {:?} expected", rest.len(), header.stored_bytes)));
+    }
+    let (spans, logs) = rest.split_at(header.stored_bytes[0] as usize);
+    let mut tables = Vec::with_capacity(2);
+    for (i, (body, schema, rows)) in
+        [(spans, schema::pipeline(), header.spans), (logs, schema::events(), header.logs)].into_iter().enumerate()
+    {
+        let table = guarded(path, &place, || decode_rows(body, header.raw_bytes[i], &schema).map_err(damaged))?;
+        if table.num_rows() as u64 != rows {
+            return Err(damaged(format!("{} rows, {rows} expected", table.num_rows())));
+        }
+        tables.push(table);
+    }
+    let logs = tables.pop().unwrap_or_else(|| RecordBatch::new_empty(schema::events()));
+    let spans = tables.pop().unwrap_or_else(|| RecordBatch::new_empty(schema::pipeline()));
+    Ok(SpanBatch { spans, logs })
+}
+
+fn decode_rows(body: &[u8], raw_bytes: u64, schema: &SchemaRef) -> Result<RecordBatch, String> {
+    if body.is_empty() {
+        return Ok(RecordBatch::new_empty(schema.clone()));
+    }
+    let raw = usize::try_from(raw_bytes).ok().filter(|n| *n <= TAIL_BATCH_BYTES);
+    let raw = raw.ok_or_else(|| format!("{raw_bytes} bytes of rows are more than {TAIL_BATCH_BYTES}"))?;
+    let mut decompressor = Decompressor::new().map_err(|e| e.to_string())?;
+    let bytes = decompressor.decompress(body, raw).map_err(|e| e.to_string())?;
+    let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|e| e.to_string())?;
+    let stored = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+    let rows = concat_batches(&stored, &batches).map_err(|e| e.to_string())?;
+    project(&rows, schema).map_err(|e| e.to_string())
+}
+
+pub(super) fn place(sequence: u64) -> String {
+    format!("tail[{sequence}]")
+}
+
+/// All rows as batches sorted by trace id, each small enough to be decoded beside many others.
+pub(super) fn runs(arrivals: &Arrivals) -> Result<Vec<(SpanBatch, (TraceId, TraceId))>, arrow::error::ArrowError> {
+    let (spans, logs) = arrivals.sorted_by_trace();
+    let mut out = Vec::new();
+    for chunk in arrivals.chunks_of(&spans, |b| &b.spans, RUN_ROWS, RUN_BYTES) {
+        let rows = arrivals.gather_spans(chunk, &schema::pipeline())?;
+        out.push(with_range(SpanBatch::of_spans(rows)));
+    }
+    for chunk in arrivals.chunks_of(&logs, |b| &b.logs, RUN_ROWS, RUN_BYTES) {
+        let rows = arrivals.gather_logs(chunk)?;
+        out.push(with_range(SpanBatch::of_logs(rows)));
+    }
+    Ok(out)
+}
+
+fn with_range(batch: SpanBatch) -> (SpanBatch, (TraceId, TraceId)) {
+    use arrow::array::AsArray;
+    let ids = [&batch.spans, &batch.logs].map(|b| b.column(0).as_fixed_size_binary().clone());
+    let all = || ids.iter().flat_map(|c| (0..c.len()).map(|i| crate::segment::arrivals::trace_id(c.value(i))));
+    use arrow::array::Array;
+    let range = (all().min().unwrap_or_default(), all().max().unwrap_or_default());
+    (batch, range)
+}
+
+/// Smallest and largest trace id of a batch.
+pub(super) fn trace_range(batch: &SpanBatch) -> (TraceId, TraceId) {
+    with_range(batch.clone()).1
+}
