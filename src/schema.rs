@@ -23,6 +23,8 @@ pub enum Origin {
     Raw,
     /// Mapped from attributes by the dialect tables in `normalise`.
     Normalised,
+    /// Computed from other columns of the same row when it is read; segments do not store it.
+    Computed,
 }
 
 impl Origin {
@@ -31,6 +33,7 @@ impl Origin {
         match self {
             Origin::Raw => "raw",
             Origin::Normalised => "normalised",
+            Origin::Computed => "computed",
         }
     }
 }
@@ -94,7 +97,7 @@ pub struct Column {
     pub class: Class,
     /// Whether it may be NULL.
     pub nullable: bool,
-    /// Raw or normalised.
+    /// Raw, normalised or computed.
     pub origin: Origin,
     /// Unit of the value, or `""`.
     pub unit: &'static str,
@@ -147,7 +150,7 @@ pub static SPANS: &[Column] = {
         ),
         col("start_time", Time, false, Raw, "", "When the span started."),
         col("end_time", Time, true, Raw, "", "When the span ended; NULL when it was not recorded."),
-        col("duration_ns", Int, true, Raw, "ns", "end_time minus start_time."),
+        col("duration_ns", Int, true, Computed, "ns", "end_time minus start_time."),
         col("status", Label, false, Raw, "", "unset, ok or error."),
         col("status_message", Text, true, Raw, "", "Description that came with the status."),
         col("error_type", Label, true, Normalised, "", "Class of the error, when the span failed."),
@@ -320,6 +323,10 @@ pub fn links() -> SchemaRef {
 pub fn pipeline() -> SchemaRef {
     PIPELINE_SCHEMA.clone()
 }
+
+/// Columns that a [`Origin::Computed`] column is computed from. There is one such column, `duration_ns`, and it is the
+/// difference of these two.
+pub const DURATION_OPERANDS: [&str; 2] = ["end_time", "start_time"];
 
 /// The column of that name in a table's column list, with its position.
 pub fn find(columns: &'static [Column], name: &str) -> Option<(usize, &'static Column)> {

@@ -228,12 +228,7 @@ impl Snapshot {
         for batch in tail.batches(table) {
             batches.push(match &wanted {
                 None => batch.clone(),
-                Some(wanted) => {
-                    let ids = batch.column(0).as_fixed_size_binary();
-                    let mask: BooleanArray =
-                        (0..ids.len()).map(|i| Some(wanted.contains(&trace_id(ids.value(i))))).collect();
-                    filter_record_batch(batch, &mask).map_err(rows_error)?
-                }
+                Some(wanted) => rows_of(batch, |t| wanted.contains(&t))?,
             });
         }
         batches.retain(|b| b.num_rows() > 0);
@@ -249,13 +244,26 @@ impl Snapshot {
     /// What reading can bring.
     pub fn trace(&self, id: TraceId) -> Result<Option<Trace>> {
         let read = |table: Table| -> Result<RecordBatch> {
-            let batches = self.scan(&ScanRequest::new(table).traces([id]))?.collect::<Result<Vec<_>>>()?;
+            let mut batches = Vec::new();
+            for part in self.segments()?.iter().filter_map(|s| s.part(table)) {
+                batches.extend(part.trace_rows(&part.locate(&[id])?, &table.schema())?);
+            }
+            for batch in self.tail()?.batches(table) {
+                batches.push(rows_of(batch, |t| t == id)?);
+            }
             concat_batches(&table.schema(), &batches).map_err(rows_error)
         };
         let trace = Trace { spans: read(Table::Spans)?, events: read(Table::Events)?, links: read(Table::Links)? };
         let empty = trace.spans.num_rows() + trace.events.num_rows() == 0;
         Ok((!empty).then_some(trace))
     }
+}
+
+/// Rows of those traces for which `wanted` says yes.
+fn rows_of(batch: &RecordBatch, wanted: impl Fn(TraceId) -> bool) -> Result<RecordBatch> {
+    let ids = batch.column(0).as_fixed_size_binary();
+    let mask: BooleanArray = (0..ids.len()).map(|i| Some(wanted(trace_id(ids.value(i))))).collect();
+    filter_record_batch(batch, &mask).map_err(rows_error)
 }
 
 fn rows_error(e: ArrowError) -> Error {

@@ -12,6 +12,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::{Compare, Filter, datum};
 use crate::error::Result;
+use crate::schema::Origin;
 use crate::store::Part;
 
 /// The part of `ranges` where rows may satisfy all filters.
@@ -40,6 +41,9 @@ type PruneError = Box<dyn std::error::Error>;
 fn possible(metadata: &ParquetMetaData, filter: &Filter) -> std::result::Result<Option<Vec<Range<u64>>>, PruneError> {
     let file = metadata.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
+    if crate::schema::find(crate::schema::SPANS, &filter.column).is_some_and(|(_, c)| c.origin == Origin::Computed) {
+        return Ok(None);
+    }
     if schema.index_of(&filter.column).is_err() {
         // A column that was left out is NULL in every row.
         return Ok((filter.compare != Compare::IsNull).then(Vec::new));

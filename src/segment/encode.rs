@@ -13,7 +13,7 @@ use parquet::schema::types::ColumnPath;
 use super::Table;
 use super::arrivals::project;
 use crate::limits::{PAGE_ROWS, ROW_GROUP_ROWS, TEXT_PAGE_BYTES, WRITE_BATCH_ROWS};
-use crate::schema::Class;
+use crate::schema::{Class, Origin};
 
 /// zstd level of segments sealed while data comes in.
 pub(crate) const INGEST_LEVEL: i32 = 3;
@@ -32,8 +32,13 @@ impl PartWriter {
     /// every row, which costs nothing to store and nothing to read.
     pub(crate) fn new(table: Table, used: impl Fn(usize) -> bool, level: i32) -> Result<Self, ParquetError> {
         let full = table.schema();
-        let fields: Vec<_> = full.fields().iter().enumerate().filter(|(i, f)| !f.is_nullable() || used(*i)).collect();
-        let schema = Arc::new(Schema::new(fields.into_iter().map(|(_, f)| f.clone()).collect::<Vec<_>>()));
+        let stored = |i: usize| {
+            let c = &table.columns()[i];
+            c.origin != Origin::Computed && (!c.nullable || used(i))
+        };
+        let fields: Vec<_> =
+            full.fields().iter().enumerate().filter(|(i, _)| stored(*i)).map(|(_, f)| f.clone()).collect();
+        let schema = Arc::new(Schema::new(fields));
         let options =
             ArrowWriterOptions::new().with_properties(properties(table, level)?).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)?;

@@ -3,9 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BinaryBuilder, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, AsArray, BinaryBuilder, PrimitiveArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::kernels::arity::binary;
 use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::{SchemaRef, TimestampNanosecondType};
+use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef, TimestampNanosecondType};
 use arrow::error::ArrowError;
 use bytes::{Buf, Bytes};
 use parquet::arrow::ProjectionMask;
@@ -19,7 +20,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use super::arrivals::{project, span_id, trace_id};
 use crate::batch::{PackedEvent, PackedLink, SpanBatch, pack_events, pack_links};
 use crate::error::{Error, Result};
-use crate::schema;
+use crate::schema::{self, Origin};
 
 /// Bytes of one part, wherever they are kept.
 pub(crate) trait ReadAt: std::fmt::Debug + Send + Sync {
@@ -90,6 +91,35 @@ pub(crate) fn metadata(part: &Arc<dyn ReadAt>) -> Result<Arc<ParquetMetaData>> {
     Ok(Arc::new(meta))
 }
 
+/// `schema` and what its computed columns are computed from.
+fn with_operands(schema: &SchemaRef) -> SchemaRef {
+    let computed =
+        |f: &Arc<Field>| schema::find(schema::SPANS, f.name()).is_some_and(|(_, c)| c.origin == Origin::Computed);
+    if !schema.fields().iter().any(computed) {
+        return schema.clone();
+    }
+    let mut fields: Vec<_> = schema.fields().iter().filter(|f| !computed(f)).cloned().collect();
+    let all = schema::spans();
+    for name in schema::DURATION_OPERANDS {
+        if let (Err(_), Ok(f)) = (schema.field_with_name(name), all.field_with_name(name)) {
+            fields.push(Arc::new(f.clone()));
+        }
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// The columns of `schema`; `duration_ns` is computed where the batch lacks it.
+fn complete(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let [minuend, subtrahend] = schema::DURATION_OPERANDS.map(|n| batch.column_by_name(n));
+    let wanted = schema.index_of("duration_ns").ok().filter(|_| batch.column_by_name("duration_ns").is_none());
+    let (Some(at), Some(end), Some(start)) = (wanted, minuend, subtrahend) else { return project(batch, schema) };
+    let (end, start) = (end.as_primitive::<TimestampNanosecondType>(), start.as_primitive::<TimestampNanosecondType>());
+    let duration: PrimitiveArray<Int64Type> = binary(end, start, |e, s| e.wrapping_sub(s))?;
+    let mut columns = project(batch, schema)?.columns().to_vec();
+    columns[at] = Arc::new(duration);
+    RecordBatch::try_new(schema.clone(), columns)
+}
+
 /// Rows of a part as record batches with the table's full schema, or with some of its columns.
 pub(crate) struct Rows {
     part: Arc<dyn ReadAt>,
@@ -107,7 +137,8 @@ pub(crate) fn rows(
 ) -> Result<Rows> {
     let arrow_meta = ArrowReaderMetadata::try_new(meta.clone(), ArrowReaderOptions::new())
         .map_err(|e| parquet_error(part.as_ref(), e))?;
-    let names = schema.fields().iter().map(|f| f.name().as_str());
+    let needed = with_operands(&schema);
+    let names = needed.fields().iter().map(|f| f.name().as_str());
     let mask = ProjectionMask::columns(meta.file_metadata().schema_descr(), names);
     let total = usize::try_from(meta.file_metadata().num_rows()).map_err(|_| part.damaged("negative row count"))?;
     let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(Source(part.clone()), arrow_meta)
@@ -147,7 +178,7 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.reader.next()?;
-        Some(batch.and_then(|b| project(&b, &self.schema)).map_err(|e| arrow_error(self.part.as_ref(), e)))
+        Some(batch.and_then(|b| complete(&b, &self.schema)).map_err(|e| arrow_error(self.part.as_ref(), e)))
     }
 }
 

@@ -9,6 +9,7 @@ mod compact;
 mod file;
 mod format;
 mod options;
+mod recent;
 mod seal;
 mod snapshot;
 mod state;
@@ -49,6 +50,7 @@ struct Shared {
     options: Options,
     /// The newest state that was seen; transactions go on from here instead of replaying the log again.
     state: Mutex<Arc<State>>,
+    recent: Arc<recent::RecentTraces>,
     writer_open: AtomicBool,
 }
 
@@ -161,7 +163,8 @@ impl Store {
             let txn = file.begin_read()?;
             file::guarded(file.path(), "log", || State::read(&file, &txn, None))?
         };
-        let shared = Shared { file, options, state: Mutex::new(state), writer_open: AtomicBool::new(false) };
+        let recent = Arc::new(recent::RecentTraces::new(options.recent_traces_bytes));
+        let shared = Shared { file, options, state: Mutex::new(state), recent, writer_open: AtomicBool::new(false) };
         Ok(Store { shared: Arc::new(shared) })
     }
 
@@ -273,7 +276,7 @@ impl Shared {
                 *newest = state.clone();
             }
         }
-        Snapshot::new(self.file.clone(), &txn, state, self.options.tail_memory_bytes)
+        Snapshot::new(self.file.clone(), &txn, state, self.options.tail_memory_bytes, self.recent.clone())
     }
 
     /// One write transaction; durable when this returns.

@@ -13,6 +13,8 @@ pub struct Options {
     pub tail_seal_bytes: u64,
     /// A trace without new spans for this long is quiet.
     pub quiet_ms: u64,
+    /// Recently read traces that are kept decoded.
+    pub recent_traces_bytes: usize,
     /// Largest tail that a reader settles in memory.
     pub tail_memory_bytes: u64,
     /// Spans per segment when sealing, about: traces are never cut.
@@ -29,6 +31,7 @@ impl Default for Options {
             tail_seal_spans: 64 * 1024,
             tail_seal_bytes: 256 << 20,
             quiet_ms: 60_000,
+            recent_traces_bytes: 32 << 20,
             tail_memory_bytes: 1 << 30,
             segment_spans: 128 * 1024,
             compact_segment_spans: 256 * 1024,

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use parquet::file::metadata::ParquetMetaData;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
@@ -12,6 +14,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 use super::chunks::{ChunkTable, FilePart};
 use super::file::{File, guarded, redb_error};
 use super::format::SegmentDesc;
+use super::recent::RecentTraces;
 use super::state::{SegmentCache, SegmentState, State};
 use super::tables::{CHUNKS, TAIL};
 use super::tail;
@@ -19,7 +22,7 @@ use crate::batch::SpanBatch;
 use crate::error::{Error, Result};
 use crate::limits::{FORMAT_VERSION, GATHER_ROWS};
 use crate::model::TraceId;
-use crate::segment::arrivals::{Arrivals, Settled};
+use crate::segment::arrivals::{Arrivals, Settled, project};
 use crate::segment::build::PartKind;
 use crate::segment::directory::{Directory, TraceEntry};
 use crate::segment::explode::{Events, Links};
@@ -49,6 +52,7 @@ struct Inner {
     chunks: Arc<ChunkTable>,
     tail: ReadOnlyTable<u64, &'static [u8]>,
     tail_memory_bytes: u64,
+    recent: Arc<RecentTraces>,
     view: Mutex<Option<Arc<View>>>,
 }
 
@@ -100,6 +104,7 @@ impl Snapshot {
         txn: &ReadTransaction,
         state: Arc<State>,
         tail_memory_bytes: u64,
+        recent: Arc<RecentTraces>,
     ) -> Result<Self> {
         let path = file.path().to_path_buf();
         let chunks =
@@ -111,6 +116,7 @@ impl Snapshot {
             chunks: Arc::new(chunks),
             tail,
             tail_memory_bytes,
+            recent,
             view: Mutex::default(),
         })))
     }
@@ -159,7 +165,12 @@ impl Snapshot {
     }
 
     fn segment(&self, s: &SegmentState) -> Segment {
-        Segment { file: self.0.file.clone(), chunks: self.0.chunks.clone(), state: s.clone() }
+        Segment {
+            file: self.0.file.clone(),
+            chunks: self.0.chunks.clone(),
+            recent: self.0.recent.clone(),
+            state: s.clone(),
+        }
     }
 
     fn view(&self) -> Result<Arc<View>> {
@@ -327,6 +338,7 @@ impl Assembled {
 pub struct Segment {
     file: Arc<File>,
     chunks: Arc<ChunkTable>,
+    recent: Arc<RecentTraces>,
     state: SegmentState,
 }
 
@@ -524,13 +536,42 @@ impl Part {
         Ok(entry_ranges(&self.segment.live_entries(&wanted)?, self.table))
     }
 
+    /// Rows of single traces, whose ranges [`Part::locate`] named: the columns of `schema`, a selection of the table's
+    /// schema. Recently read traces come from memory.
+    ///
+    /// # Errors
+    /// What reading can bring; [`Error::Rows`] for a column that the table does not have.
+    pub fn trace_rows(&self, ranges: &[Range<u64>], schema: &SchemaRef) -> Result<Vec<RecordBatch>> {
+        let full = self.table.schema();
+        // Reading everything for the sake of the cache must not make a narrow query dear.
+        let worth_keeping = schema.fields().len() * 2 > full.fields().len();
+        let mut out = Vec::with_capacity(ranges.len());
+        let own = |b: &RecordBatch| project(b, schema).map_err(|e| Error::Rows(e.to_string()));
+        for range in ranges {
+            let recent = &self.segment.recent;
+            if let Some(batch) = recent.get(self.segment.id(), self.table, range) {
+                out.push(own(&batch)?);
+            } else if worth_keeping {
+                let batches = self.read_rows(std::slice::from_ref(range))?;
+                let batch = concat_batches(&full, &batches).map_err(|e| Error::Rows(e.to_string()))?;
+                recent.put(self.segment.id(), self.table, range, &batch);
+                out.push(own(&batch)?);
+            } else {
+                for batch in self.rows(schema.clone(), std::slice::from_ref(range))? {
+                    out.push(batch?);
+                }
+            }
+        }
+        Ok(out)
+    }
+
     /// Reads rows, all columns of the table's stored schema.
     pub(super) fn read_rows(&self, ranges: &[Range<u64>]) -> Result<Vec<RecordBatch>> {
         self.rows(self.table.schema(), ranges)?.collect()
     }
 
     /// Reads rows, the columns of `schema`.
-    pub(crate) fn rows(&self, schema: arrow::datatypes::SchemaRef, ranges: &[Range<u64>]) -> Result<read::Rows> {
+    pub(crate) fn rows(&self, schema: SchemaRef, ranges: &[Range<u64>]) -> Result<read::Rows> {
         let metadata = self.metadata()?;
         guarded(self.segment.file.path(), &format!("{:?}", self.reader), || {
             read::rows(&self.reader, &metadata, schema, Some(ranges), GATHER_ROWS)

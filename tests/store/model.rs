@@ -89,6 +89,7 @@ fn lines(store: &Store) -> Vec<String> {
                 None => "None".to_string(),
             };
             let end = time(&b, "end_time", i);
+            assert_eq!(index(&b, "duration_ns", i), end - start);
             out.push(format!("span {trace} {span} {parent} {start} {end} content={}", content["test.content"]));
             previous = Some((trace, start, span));
         }
