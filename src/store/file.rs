@@ -1,6 +1,5 @@
 //! The redb file below: how it is created, opened and locked, and how redb's errors and panics become ours.
 
-use std::fs::OpenOptions;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use redb::{
     ReadableDatabase, StorageBackend, WriteTransaction,
 };
 
+use super::fresh::Fresh;
 use crate::error::{Error, Result};
 
 /// First bytes of a redb file.
@@ -40,8 +40,8 @@ fn builder(cache_bytes: usize) -> Builder {
 }
 
 impl File {
-    /// Creates the file under a temporary name, lets `fill` write to it, and gives it its name once it is whole:
-    /// a crash leaves either no file or a good one.
+    /// Creates the file without its name, lets `fill` write to it, and names it once it is whole: a crash leaves
+    /// either no file or a good one.
     pub(super) fn create(path: &Path, cache_bytes: usize, fill: impl FnOnce(&File) -> Result<()>) -> Result<()> {
         let name = path.file_name().ok_or_else(|| {
             Error::io(path, "create", io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))
@@ -54,30 +54,18 @@ impl File {
         if path.symlink_metadata().is_ok() {
             return Err(Error::Exists { path: path.to_path_buf() });
         }
-        let mut temporary = name.to_os_string();
-        temporary.push(format!(".{}-{:x}.new", std::process::id(), super::now_unix_nano()));
-        let temporary = folder.join(temporary);
-        let made = (|| {
-            let handle = OpenOptions::new().read(true).write(true).create_new(true).open(&temporary);
-            let handle = handle.map_err(|e| Error::io(path, "create", e))?;
-            let copy = handle.try_clone().map_err(|e| Error::io(path, "create", e))?;
-            let db = guarded(path, "new file", || {
-                builder(cache_bytes).create_file(handle).map_err(|e| database_error(path, e))
-            })?;
-            let file = File { path: path.to_path_buf(), db: Db::Writable(RwLock::new(db)) };
-            fill(&file)?;
-            drop(file);
-            copy.sync_all().map_err(|e| Error::io(path, "sync", e))?;
-            // A hard link refuses to replace a file that appeared meanwhile; a rename would not.
-            match std::fs::hard_link(&temporary, path) {
-                Ok(()) => Ok(()),
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists { path: path.to_path_buf() }),
-                Err(_) => std::fs::rename(&temporary, path).map_err(|e| Error::io(path, "name", e)),
-            }
-        })();
-        // After a hard link the temporary name is to go, after a failure the whole file; a rename left nothing.
-        let _ = std::fs::remove_file(&temporary);
-        made?;
+        let fresh = Fresh::new(&folder, name).map_err(|e| Error::io(path, "create", e))?;
+        let handle = fresh.handle().map_err(|e| Error::io(path, "create", e))?;
+        let db = guarded(path, "new file", || {
+            builder(cache_bytes).create_file(handle).map_err(|e| database_error(path, e))
+        })?;
+        let file = File { path: path.to_path_buf(), db: Db::Writable(RwLock::new(db)) };
+        fill(&file)?;
+        drop(file);
+        fresh.name(path).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_path_buf() },
+            _ => Error::io(path, "name", e),
+        })?;
         std::fs::File::open(&folder).and_then(|d| d.sync_all()).map_err(|e| Error::io(&folder, "sync", e))
     }
 

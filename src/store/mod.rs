@@ -8,6 +8,7 @@ mod chunks;
 mod compact;
 mod file;
 mod format;
+mod fresh;
 mod options;
 mod seal;
 mod snapshot;
