@@ -1,9 +1,11 @@
 //! The redb file below: how it is created, opened and locked, and how redb's errors and panics become ours.
 
 use std::io;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
 
 use redb::{
     Builder, CompactionError, ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction,
@@ -11,7 +13,9 @@ use redb::{
 };
 
 use super::fresh::Fresh;
+use super::tables::{META, meta};
 use crate::error::{Error, Result};
+use crate::limits::{RECOVERY_WAIT_MS, RETRY_MS};
 
 /// First bytes of a redb file.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
@@ -71,11 +75,13 @@ impl File {
 
     /// Creates a database on a backend that is not a file, for tests of faults.
     pub(super) fn on_backend(name: &Path, backend: impl StorageBackend, cache_bytes: usize) -> Result<File> {
+        // In the mode that real files are opened in, where the backend has the locks for it.
+        let mut builder = builder(cache_bytes);
+        if backend.query_lock_range(Bound::Included(0), Bound::Included(0)).is_err() {
+            builder.set_concurrency_mode(ConcurrencyMode::ExclusiveWriter);
+        }
         let db = guarded(name, "backend", || {
-            Database::builder()
-                .set_cache_size(cache_bytes)
-                .create_with_backend(backend)
-                .map_err(|e| database_error(name, e))
+            builder.create_with_backend(backend).map_err(|e| database_error(name, e))
         })?;
         Ok(File { path: name.to_path_buf(), db: Db::Writable(RwLock::new(db)) })
     }
@@ -91,20 +97,33 @@ impl File {
         let open = || {
             guarded(path, "header", || builder(cache_bytes).open_read_only(path).map_err(|e| database_error(path, e)))
         };
-        let db = match open() {
-            Err(Error::NeedsRecovery { .. }) => {
-                // A writer was killed. Opening for writing recovers the file; then read-only works.
-                match File::open(path, cache_bytes) {
-                    Ok(recovered) => drop(recovered),
-                    // Another process got there first and recovered it.
-                    Err(Error::Busy { .. }) => {}
-                    Err(e) => return Err(Error::NeedsRecovery { path: path.to_path_buf(), reason: e.to_string() }),
-                }
-                open()?
+        let deadline = Instant::now() + Duration::from_millis(RECOVERY_WAIT_MS);
+        let db = loop {
+            match open() {
+                Err(Error::NeedsRecovery { .. }) => {}
+                other => break other?,
             }
-            other => other?,
+            // A writer was killed. Opening for writing recovers the file; then read-only works.
+            match File::open(path, cache_bytes) {
+                Ok(recovered) => recovered.forget_writer(),
+                // Another process is recovering it right now, or is opening it for writing.
+                Err(Error::Busy { .. }) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(RETRY_MS));
+                }
+                Err(e) => return Err(Error::NeedsRecovery { path: path.to_path_buf(), reason: e.to_string() }),
+            }
         };
         Ok(File { path: path.to_path_buf(), db: Db::ReadOnly(db) })
+    }
+
+    /// Removes the name of a writer that was killed, or a later refusal would blame it.
+    fn forget_writer(self) {
+        // Without success the message is less precise and nothing else.
+        let _ = self.write(|txn| {
+            let error = |e: redb::Error| redb_error(&self.path, "meta[writer]", e);
+            let mut table = txn.open_table(META).map_err(|e| error(e.into()))?;
+            table.remove(meta::WRITER).map_err(|e| error(e.into())).map(drop)
+        });
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -5,6 +5,8 @@ mod basics;
 mod chance;
 /// kill -9 of a writing process.
 mod crash;
+/// Storage that fails.
+mod faults;
 mod model;
 mod sample;
 /// Steps that tests of interruptions share.

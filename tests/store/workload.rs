@@ -51,8 +51,8 @@ pub(crate) fn step(seed: u64, number: u64) -> Step {
         0..8 => Kind::Commit,
         8..10 => Kind::Import,
         10 => Kind::LongImport,
-        11..13 => Kind::Seal,
-        13..15 => Kind::Compact,
+        11..14 => Kind::Seal,
+        14 => Kind::Compact,
         _ => Kind::Close,
     };
     // Traces are numbered by step, so that rows of different steps differ unless they are meant to meet.
