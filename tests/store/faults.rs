@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::{BackendError, StorageBackend};
-use spanfile::{Error, Store, Writer};
+use spanfile::{Error, Options, Store, Writer};
 
 use super::chance::amount;
 use super::model::lines;
 use super::sample::{batch, trace};
-use super::workload::{Held, held, options, step};
+use super::workload::{self, Held, held, step};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fault {
@@ -148,6 +148,11 @@ impl StorageBackend for Storage {
 
 const SEED: u64 = 5;
 const STEPS: u64 = 16;
+
+/// Hardly any cache, so that reads fail in the middle of everything too.
+fn options() -> Options {
+    Options { cache_bytes: 32 << 10, ..workload::options() }
+}
 
 /// What a run of the workload came to.
 struct Run {
