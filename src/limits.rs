@@ -81,3 +81,11 @@ pub const FILTER_HASHES: u32 = 6;
 pub const LOG_ENTRY_BYTES: usize = 64 << 20;
 /// Largest decoded tail batch that is accepted.
 pub const TAIL_BATCH_BYTES: usize = 1 << 30;
+
+/// How long a reader waits for another process that recovers the file after a crash.
+pub const RECOVERY_WAIT_MS: u64 = 10_000;
+/// Pause between two attempts to open a file that another process holds for a moment.
+pub const RETRY_MS: u64 = 10;
+/// Attempts to open a file for writing before whoever holds it counts as its writer. A reader that recovers the file
+/// after a crash holds it for some milliseconds.
+pub const WRITER_OPEN_ATTEMPTS: u32 = 5;

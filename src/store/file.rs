@@ -1,17 +1,21 @@
 //! The redb file below: how it is created, opened and locked, and how redb's errors and panics become ours.
 
-use std::fs::OpenOptions;
 use std::io;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
 
 use redb::{
     Builder, CompactionError, ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction,
     ReadableDatabase, StorageBackend, WriteTransaction,
 };
 
+use super::fresh::Fresh;
+use super::tables::{META, meta};
 use crate::error::{Error, Result};
+use crate::limits::{RECOVERY_WAIT_MS, RETRY_MS};
 
 /// First bytes of a redb file.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
@@ -40,8 +44,8 @@ fn builder(cache_bytes: usize) -> Builder {
 }
 
 impl File {
-    /// Creates the file under a temporary name, lets `fill` write to it, and gives it its name once it is whole:
-    /// a crash leaves either no file or a good one.
+    /// Creates the file without its name, lets `fill` write to it, and names it once it is whole: a crash leaves
+    /// either no file or a good one.
     pub(super) fn create(path: &Path, cache_bytes: usize, fill: impl FnOnce(&File) -> Result<()>) -> Result<()> {
         let name = path.file_name().ok_or_else(|| {
             Error::io(path, "create", io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))
@@ -54,40 +58,30 @@ impl File {
         if path.symlink_metadata().is_ok() {
             return Err(Error::Exists { path: path.to_path_buf() });
         }
-        let mut temporary = name.to_os_string();
-        temporary.push(format!(".{}-{:x}.new", std::process::id(), super::now_unix_nano()));
-        let temporary = folder.join(temporary);
-        let made = (|| {
-            let handle = OpenOptions::new().read(true).write(true).create_new(true).open(&temporary);
-            let handle = handle.map_err(|e| Error::io(path, "create", e))?;
-            let copy = handle.try_clone().map_err(|e| Error::io(path, "create", e))?;
-            let db = guarded(path, "new file", || {
-                builder(cache_bytes).create_file(handle).map_err(|e| database_error(path, e))
-            })?;
-            let file = File { path: path.to_path_buf(), db: Db::Writable(RwLock::new(db)) };
-            fill(&file)?;
-            drop(file);
-            copy.sync_all().map_err(|e| Error::io(path, "sync", e))?;
-            // A hard link refuses to replace a file that appeared meanwhile; a rename would not.
-            match std::fs::hard_link(&temporary, path) {
-                Ok(()) => Ok(()),
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists { path: path.to_path_buf() }),
-                Err(_) => std::fs::rename(&temporary, path).map_err(|e| Error::io(path, "name", e)),
-            }
-        })();
-        // After a hard link the temporary name is to go, after a failure the whole file; a rename left nothing.
-        let _ = std::fs::remove_file(&temporary);
-        made?;
+        let fresh = Fresh::new(&folder, name).map_err(|e| Error::io(path, "create", e))?;
+        let handle = fresh.handle().map_err(|e| Error::io(path, "create", e))?;
+        let db = guarded(path, "new file", || {
+            builder(cache_bytes).create_file(handle).map_err(|e| database_error(path, e))
+        })?;
+        let file = File { path: path.to_path_buf(), db: Db::Writable(RwLock::new(db)) };
+        fill(&file)?;
+        drop(file);
+        fresh.name(path).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => Error::Exists { path: path.to_path_buf() },
+            _ => Error::io(path, "name", e),
+        })?;
         std::fs::File::open(&folder).and_then(|d| d.sync_all()).map_err(|e| Error::io(&folder, "sync", e))
     }
 
     /// Creates a database on a backend that is not a file, for tests of faults.
     pub(super) fn on_backend(name: &Path, backend: impl StorageBackend, cache_bytes: usize) -> Result<File> {
+        // In the mode that real files are opened in, where the backend has the locks for it.
+        let mut builder = builder(cache_bytes);
+        if backend.query_lock_range(Bound::Included(0), Bound::Included(0)).is_err() {
+            builder.set_concurrency_mode(ConcurrencyMode::ExclusiveWriter);
+        }
         let db = guarded(name, "backend", || {
-            Database::builder()
-                .set_cache_size(cache_bytes)
-                .create_with_backend(backend)
-                .map_err(|e| database_error(name, e))
+            builder.create_with_backend(backend).map_err(|e| database_error(name, e))
         })?;
         Ok(File { path: name.to_path_buf(), db: Db::Writable(RwLock::new(db)) })
     }
@@ -103,20 +97,33 @@ impl File {
         let open = || {
             guarded(path, "header", || builder(cache_bytes).open_read_only(path).map_err(|e| database_error(path, e)))
         };
-        let db = match open() {
-            Err(Error::NeedsRecovery { .. }) => {
-                // A writer was killed. Opening for writing recovers the file; then read-only works.
-                match File::open(path, cache_bytes) {
-                    Ok(recovered) => drop(recovered),
-                    // Another process got there first and recovered it.
-                    Err(Error::Busy { .. }) => {}
-                    Err(e) => return Err(Error::NeedsRecovery { path: path.to_path_buf(), reason: e.to_string() }),
-                }
-                open()?
+        let deadline = Instant::now() + Duration::from_millis(RECOVERY_WAIT_MS);
+        let db = loop {
+            match open() {
+                Err(Error::NeedsRecovery { .. }) => {}
+                other => break other?,
             }
-            other => other?,
+            // A writer was killed. Opening for writing recovers the file; then read-only works.
+            match File::open(path, cache_bytes) {
+                Ok(recovered) => recovered.forget_writer(),
+                // Another process is recovering it right now, or is opening it for writing.
+                Err(Error::Busy { .. }) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(RETRY_MS));
+                }
+                Err(e) => return Err(Error::NeedsRecovery { path: path.to_path_buf(), reason: e.to_string() }),
+            }
         };
         Ok(File { path: path.to_path_buf(), db: Db::ReadOnly(db) })
+    }
+
+    /// Removes the name of a writer that was killed, or a later refusal would blame it.
+    fn forget_writer(self) {
+        // Without success the message is less precise and nothing else.
+        let _ = self.write(|txn| {
+            let error = |e: redb::Error| redb_error(&self.path, "meta[writer]", e);
+            let mut table = txn.open_table(META).map_err(|e| error(e.into()))?;
+            table.remove(meta::WRITER).map_err(|e| error(e.into())).map(drop)
+        });
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -8,6 +8,7 @@ mod chunks;
 mod compact;
 mod file;
 mod format;
+mod fresh;
 mod options;
 mod recent;
 mod seal;
@@ -21,7 +22,7 @@ mod writer;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use compact::{CompactOptions, CompactReport};
 pub use options::Options;
@@ -30,7 +31,7 @@ pub use verify::{Problem, VerifyReport};
 pub use writer::{Commit, Writer};
 
 use crate::error::{Error, Result};
-use crate::limits::FORMAT_VERSION;
+use crate::limits::{FORMAT_VERSION, RETRY_MS, WRITER_OPEN_ATTEMPTS};
 use crate::segment::Table;
 use file::{File, redb_error};
 use format::{Head, Info, WriterInfo};
@@ -113,7 +114,16 @@ impl Store {
     /// [`Error::Busy`] with the writer's process id, [`Error::NotSpans`], [`Error::Version`], [`Error::Corrupt`], ...
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Store> {
         let path = path.as_ref();
-        let file = File::open(path, options.cache_bytes).map_err(|e| name_holder(e, path))?;
+        let mut attempts = 1;
+        let file = loop {
+            match File::open(path, options.cache_bytes) {
+                Err(Error::Busy { .. }) if attempts < WRITER_OPEN_ATTEMPTS => {
+                    attempts += 1;
+                    std::thread::sleep(Duration::from_millis(RETRY_MS));
+                }
+                other => break other.map_err(|e| name_holder(e, path))?,
+            }
+        };
         let store = Store::start(file, options)?;
         store.shared.note_writer(Some(std::process::id()))?;
         Ok(store)

@@ -115,6 +115,11 @@ impl Writer {
     /// After an error nothing of it counts as written, and the writer refuses to go on.
     pub fn commit(&mut self) -> Result<Commit> {
         self.check()?;
+        let result = self.commit_rows();
+        self.poisoning(result)
+    }
+
+    fn commit_rows(&mut self) -> Result<Commit> {
         let batches = std::mem::take(&mut self.pending);
         let spans = batches.iter().map(|b| b.spans.num_rows() as u64).sum::<u64>() + self.import.spans() as u64;
         let logs = batches.iter().map(|b| b.logs.num_rows() as u64).sum::<u64>();
@@ -146,7 +151,11 @@ impl Writer {
         self.check()?;
         batch.check().map_err(|e| self.engine(e))?;
         self.import.push(batch).map_err(|e| self.engine(e))?;
-        if self.import.bytes() >= self.shared.options.import_buffer_bytes { self.checkpoint() } else { Ok(()) }
+        if self.import.bytes() < self.shared.options.import_buffer_bytes {
+            return Ok(());
+        }
+        let result = self.checkpoint();
+        self.poisoning(result)
     }
 
     /// Makes room: seals the traces that look finished, or writes everything to the tail as a sorted run when input
@@ -178,6 +187,11 @@ impl Writer {
     /// Commits, and seals every trace whether it is quiet or not.
     pub fn seal_all(&mut self) -> Result<()> {
         self.check()?;
+        let result = self.seal_everything();
+        self.poisoning(result)
+    }
+
+    fn seal_everything(&mut self) -> Result<()> {
         if self.pending.is_empty() && self.tail.is_empty() {
             if !self.import.is_empty() {
                 let all = self.import.traces().into_iter().collect();
@@ -186,7 +200,7 @@ impl Writer {
             }
             return Ok(());
         }
-        self.commit()?;
+        self.commit_rows()?;
         self.drain(|_| true)
     }
 
@@ -234,9 +248,14 @@ impl Writer {
         Ok(())
     }
 
-    /// One transaction. An error inside it poisons the writer: what the file holds is then known only after reopening.
+    /// One transaction.
     fn change(&mut self, f: impl FnOnce(&mut Change<'_>) -> Result<()>) -> Result<()> {
-        let result = self.shared.change(f);
+        self.shared.change(f)
+    }
+
+    /// After an error nobody knows how far we came, neither in the file nor with the rows that were handed over: only
+    /// opening the file again tells.
+    fn poisoning<T>(&mut self, result: Result<T>) -> Result<T> {
         if let Err(e) = &result {
             self.poisoned = Some(e.to_string());
         }

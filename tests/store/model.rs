@@ -23,7 +23,7 @@ impl Model {
     }
 
     /// Expected rows as text: one line per span, event and link.
-    fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let mut out = Vec::new();
         for (&(trace, span), &content) in &self.spans {
             let s = Sample { trace, span, content };
@@ -67,7 +67,7 @@ fn index(batch: &RecordBatch, column: &str, row: usize) -> i64 {
 }
 
 /// The rows of a file as text, checking on the way that every trace is contiguous and in order.
-fn lines(store: &Store) -> Vec<String> {
+pub(crate) fn lines(store: &Store) -> Vec<String> {
     let snapshot = store.snapshot().unwrap();
     let mut out = Vec::new();
     let mut seen = BTreeSet::new();
