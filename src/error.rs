@@ -95,6 +95,9 @@ pub enum Error {
         /// The failure.
         reason: String,
     },
+    /// The commit that this thread shared with others failed.
+    #[error("group commit failed: {0}")]
+    Group(String),
     /// A bound was exceeded.
     #[error("{}: {what} is {found}, more than the limit of {limit}{hint}", path.display())]
     Limit {

@@ -1,8 +1,9 @@
 //! Compaction: segments rewritten into fewer, in canonical order across all of them, without superseded rows.
 
 use super::format::{LogBody, SegmentDesc};
+use super::part::Segment;
 use super::seal::Change;
-use super::snapshot::{Segment, Snapshot};
+use super::snapshot::Snapshot;
 use super::{Result, Shared};
 use crate::error::Error;
 use crate::schema;

@@ -9,7 +9,9 @@ mod compact;
 mod file;
 mod format;
 mod fresh;
+mod group;
 mod options;
+mod part;
 mod recent;
 mod seal;
 mod snapshot;
@@ -25,8 +27,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use compact::{CompactOptions, CompactReport};
+pub use group::GroupWriter;
 pub use options::Options;
-pub use snapshot::{FileInfo, Part, Segment, Snapshot, Tail};
+pub use part::{Part, Segment};
+pub use snapshot::{FileInfo, Snapshot, Tail};
 pub use verify::{Problem, VerifyReport};
 pub use writer::{Commit, Writer};
 

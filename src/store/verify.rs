@@ -8,7 +8,8 @@ use redb::ReadableTable;
 
 use super::file::guarded;
 use super::format::hex;
-use super::snapshot::{Segment, Snapshot};
+use super::part::Segment;
+use super::snapshot::Snapshot;
 use super::tables::ChunkKey;
 use crate::error::{Error, Result};
 use crate::model::TraceId;

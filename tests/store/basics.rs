@@ -126,3 +126,33 @@ fn a_second_writer_is_told_who_has_the_file() {
     drop(store);
     Store::open(&path, Options::default()).unwrap();
 }
+
+#[test]
+fn threads_share_commits() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::create(dir.path().join("a.spans"), Options::default()).unwrap();
+    let before = store.snapshot().unwrap().version();
+    let group = GroupWriter::new(store.writer().unwrap());
+    let threads: Vec<_> = (0..8)
+        .map(|n| {
+            let group = group.clone();
+            let store = store.clone();
+            std::thread::spawn(move || {
+                for i in 0..10 {
+                    let commit = group.commit(batch(&trace(n * 10 + i, 2), &[])).unwrap();
+                    let snapshot = store.snapshot().unwrap();
+                    assert!(snapshot.version() >= commit.version);
+                    assert!(snapshot.trace(trace_id(n * 10 + i)).unwrap().is_some(), "committed rows are there");
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+    let commits = store.snapshot().unwrap().version() - before;
+    assert!(commits <= 80, "{commits} commits for 80 calls");
+    let mut model = Model::default();
+    (0..80).for_each(|n| model.add(&trace(n, 2), &[]));
+    let mut writer = group.into_writer().unwrap();
+    writer.seal_all().unwrap();
+    check(&store, &model);
+}
