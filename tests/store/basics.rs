@@ -1,4 +1,4 @@
-use spanfile::{CompactOptions, Compare, Error, Options, ScanRequest, ScanValue, Store, Table};
+use spanfile::{CompactOptions, Compare, Error, GroupWriter, Options, ScanRequest, ScanValue, Store, Table};
 
 use super::model::{Model, check};
 use super::sample::{Log, Sample, T0, batch, trace, trace_id};
