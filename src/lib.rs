@@ -2,5 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
+pub mod limits;
 pub mod model;
+pub mod normalise;
 pub mod schema;
+pub mod typed_json;

@@ -1,0 +1,2 @@
+//! Decode, normalise and build.
+fn main() {}

@@ -1,0 +1,228 @@
+//! Attribute values to column values.
+
+use std::borrow::Cow;
+
+use super::Cell;
+use super::rule::Take;
+use crate::limits::PARSED_ATTRIBUTE_BYTES;
+use crate::model::Value;
+use crate::schema::USD_SCALE;
+use crate::typed_json::{write_string, write_value};
+
+mod field;
+
+/// A column value, and whether it holds exactly what the attribute held.
+pub(crate) struct Taken<'a> {
+    pub(crate) cell: Cell<'a>,
+    pub(crate) exact: bool,
+}
+
+fn exact(cell: Cell<'_>) -> Option<Taken<'_>> {
+    Some(Taken { cell, exact: true })
+}
+
+fn converted(cell: Cell<'_>) -> Option<Taken<'_>> {
+    Some(Taken { cell, exact: false })
+}
+
+/// The column value, or `None` when the attribute is not present (empty) or does not convert.
+pub(crate) fn take<'a>(take: Take, value: &'a Value<'_>) -> Option<Taken<'a>> {
+    match take {
+        Take::Text => text(value),
+        Take::Json => json(value),
+        Take::Provider => provider(value),
+        Take::Int => int(value),
+        Take::Double => double(value),
+        Take::Usd => converted(Cell::Usd(usd(value)?.into())),
+        Take::FinishReasons => converted(Cell::Text(Cow::Owned(finish_reasons(value)?))),
+        Take::SecondsToNs => converted(Cell::Int(scaled_to_ns(value, 1e9)?)),
+        Take::MsOrSecondsToNs => {
+            let ns_per_unit = if matches!(value, Value::Int(_)) { 1e6 } else { 1e9 };
+            converted(Cell::Int(scaled_to_ns(value, ns_per_unit)?))
+        }
+        Take::FieldText(paths) => match first_field(value, paths)? {
+            Value::Str(s) => converted(Cell::Text(Cow::Owned(s.into_owned()))),
+            other => converted(text(&other)?.cell.into_owned()),
+        },
+        Take::FieldInt(paths) => converted(int(&first_field(value, paths)?)?.cell.into_owned()),
+        Take::FieldDouble(paths) => converted(double(&first_field(value, paths)?)?.cell.into_owned()),
+    }
+}
+
+impl Cell<'_> {
+    fn into_owned(self) -> Cell<'static> {
+        match self {
+            Cell::Null => Cell::Null,
+            Cell::Text(s) => Cell::Text(Cow::Owned(s.into_owned())),
+            Cell::Int(v) => Cell::Int(v),
+            Cell::Double(v) => Cell::Double(v),
+            Cell::Usd(v) => Cell::Usd(v),
+        }
+    }
+}
+
+fn text<'a>(value: &'a Value<'_>) -> Option<Taken<'a>> {
+    match value {
+        Value::Null => None,
+        Value::Str(s) if s.is_empty() => None,
+        Value::Str(s) => exact(Cell::Text(Cow::Borrowed(s))),
+        Value::Array(items) if items.is_empty() => None,
+        Value::Map(entries) if entries.is_empty() => None,
+        Value::Bytes(b) if b.is_empty() => None,
+        other => {
+            let mut out = String::new();
+            write_value(&mut out, other);
+            converted(Cell::Text(Cow::Owned(out)))
+        }
+    }
+}
+
+fn json<'a>(value: &'a Value<'_>) -> Option<Taken<'a>> {
+    match value {
+        Value::Str(s) => {
+            serde_json::from_str::<serde::de::IgnoredAny>(s).ok()?;
+            exact(Cell::Text(Cow::Borrowed(s)))
+        }
+        other => text(other),
+    }
+}
+
+/// Names of providers that OpenTelemetry has renamed.
+const RENAMED_PROVIDERS: [(&str, &str); 4] =
+    [("az.ai.openai", "azure.ai.openai"), ("vertex_ai", "gcp.vertex_ai"), ("gemini", "gcp.gemini"), ("xai", "x_ai")];
+
+fn provider<'a>(value: &'a Value<'_>) -> Option<Taken<'a>> {
+    let given = value.as_str().filter(|s| !s.is_empty())?;
+    if let Some((_, new)) = RENAMED_PROVIDERS.iter().find(|(old, _)| old.eq_ignore_ascii_case(given)) {
+        return converted(Cell::Text(Cow::Borrowed(new)));
+    }
+    let lower = given.to_lowercase();
+    if lower == given { exact(Cell::Text(Cow::Borrowed(given))) } else { converted(Cell::Text(Cow::Owned(lower))) }
+}
+
+/// Largest magnitude at which every integer is a double.
+const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
+
+fn integral(v: f64) -> Option<i64> {
+    (v.fract() == 0.0 && v.abs() <= EXACT_INTEGERS).then_some(v as i64)
+}
+
+fn int<'a>(value: &Value<'_>) -> Option<Taken<'a>> {
+    match value {
+        Value::Int(v) => exact(Cell::Int(*v)),
+        Value::Double(v) => converted(Cell::Int(integral(*v)?)),
+        Value::Str(s) => converted(Cell::Int(s.trim().parse().ok()?)),
+        _ => None,
+    }
+}
+
+fn double<'a>(value: &Value<'_>) -> Option<Taken<'a>> {
+    match value {
+        Value::Double(v) if v.is_finite() => exact(Cell::Double(*v)),
+        Value::Int(v) => converted(Cell::Double(*v as f64)),
+        Value::Str(s) => converted(Cell::Double(s.trim().parse().ok().filter(|v: &f64| v.is_finite())?)),
+        _ => None,
+    }
+}
+
+fn scaled_to_ns(value: &Value<'_>, ns_per_unit: f64) -> Option<i64> {
+    let v = match value {
+        Value::Int(v) => *v as f64,
+        Value::Double(v) => *v,
+        Value::Str(s) => s.trim().parse().ok()?,
+        _ => return None,
+    };
+    let ns = (v * ns_per_unit).round();
+    (0.0..EXACT_INTEGERS).contains(&ns).then_some(ns as i64)
+}
+
+fn usd(value: &Value<'_>) -> Option<i128> {
+    match value {
+        Value::Int(v) => Some(i128::from(*v) * 10i128.pow(USD_SCALE as u32)),
+        // The shortest text that reads back to the double is what the source meant: 0.1, not 0.1000000000000000055.
+        Value::Double(v) if v.is_finite() => decimal(&format!("{v:e}")),
+        Value::Str(s) => decimal(s.trim()),
+        _ => None,
+    }
+}
+
+/// Largest unscaled value of `Decimal128(38, 12)`.
+const USD_MAX: i128 = 10i128.pow(crate::schema::USD_PRECISION as u32) - 1;
+
+/// A decimal number, with or without an exponent, as pico-dollars; more digits than fit are rounded half away from
+/// zero.
+pub(crate) fn decimal(text: &str) -> Option<i128> {
+    let (negative, text) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(e) => (&text[..e], text[e + 1..].parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    // The digit at position p (from 0, most significant first) counts 10^(last - p) pico-dollars.
+    let last = (whole.len() as i64 - 1) + i64::from(exponent) + i64::from(USD_SCALE);
+    let mut value: i128 = 0;
+    for (p, digit) in whole.bytes().chain(fraction.bytes()).enumerate() {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        let digit = i128::from(digit - b'0');
+        match last - p as i64 {
+            0.. if digit == 0 => {}
+            power @ 0..=38 => value = value.checked_add(digit.checked_mul(10i128.checked_pow(power as u32)?)?)?,
+            39.. => return None,
+            -1 if digit >= 5 => value += 1,
+            _ => {}
+        }
+    }
+    (value <= USD_MAX).then_some(if negative { -value } else { value })
+}
+
+fn finish_reasons(value: &Value<'_>) -> Option<String> {
+    let mut words: Vec<String> = Vec::new();
+    match value {
+        Value::Array(items) => words.extend(items.iter().filter_map(Value::as_str).map(finish_reason)),
+        Value::Str(s) if s.starts_with('[') => match serde_json::from_str::<Vec<String>>(s) {
+            Ok(list) => words.extend(list.iter().map(|w| finish_reason(w))),
+            Err(_) => words.push(finish_reason(s)),
+        },
+        Value::Str(s) => words.push(finish_reason(s)),
+        _ => {}
+    }
+    words.retain(|w| !w.is_empty());
+    if words.is_empty() {
+        return None;
+    }
+    let mut out = String::from("[");
+    for (i, word) in words.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        write_string(&mut out, word);
+    }
+    out.push(']');
+    Some(out)
+}
+
+/// One spelling per reason.
+fn finish_reason(word: &str) -> String {
+    let word = word.trim().to_lowercase().replace('-', "_");
+    match word.as_str() {
+        "tool_call" | "tool_use" | "function_call" => "tool_calls".to_owned(),
+        "end_turn" | "stop_sequence" => "stop".to_owned(),
+        "max_tokens" | "max_output_tokens" => "length".to_owned(),
+        "safety" => "content_filter".to_owned(),
+        _ => word,
+    }
+}
+
+pub(crate) fn first_field(value: &Value<'_>, paths: &[&str]) -> Option<Value<'static>> {
+    let text = value.as_str().filter(|s| s.len() <= PARSED_ATTRIBUTE_BYTES && s.trim_start().starts_with('{'))?;
+    paths.iter().find_map(|path| field::find(text, path))
+}

@@ -1,0 +1,15 @@
+//! The dialects, one file each.
+//!
+//! Order of the list = precedence of their keys within a column. To add one: its file, a line here, a golden test.
+//!
+//! Precedence of kinds is another one and written in each [`KindKey`](super::kind::KindKey): openinference 10,
+//! langfuse 20, agentops 30, OpenTelemetry 40, vercel 50, traceloop 60, langsmith 70. So is the order in which they
+//! name the `dialect` column (`rank`).
+
+mod openinference;
+mod otel_gen_ai;
+
+use super::rule::Dialect;
+
+/// Every dialect, in precedence order.
+pub(crate) static DIALECTS: &[&Dialect] = &[&otel_gen_ai::DIALECT, &openinference::DIALECT];

@@ -1,0 +1,55 @@
+//! What a span did.
+
+/// Values of the `kind` column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Agent,
+    Workflow,
+    Llm,
+    Embedding,
+    Tool,
+    Retrieval,
+    Reranker,
+    Guardrail,
+    Evaluator,
+    Handoff,
+    AgentCreate,
+    Other,
+}
+
+impl Kind {
+    /// The word in the column.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Agent => "agent",
+            Kind::Workflow => "workflow",
+            Kind::Llm => "llm",
+            Kind::Embedding => "embedding",
+            Kind::Tool => "tool",
+            Kind::Retrieval => "retrieval",
+            Kind::Reranker => "reranker",
+            Kind::Guardrail => "guardrail",
+            Kind::Evaluator => "evaluator",
+            Kind::Handoff => "handoff",
+            Kind::AgentCreate => "agent_create",
+            Kind::Other => "other",
+        }
+    }
+}
+
+/// A key whose value says the kind.
+pub(crate) struct KindKey {
+    /// Attribute key.
+    pub(crate) key: &'static str,
+    /// Precedence over other dialects' keys; lower wins. See `dialects` for the order.
+    pub(crate) rank: u8,
+    /// Known words. Any other word says nothing: the next key is asked.
+    pub(crate) words: &'static [(&'static str, Kind)],
+}
+
+impl KindKey {
+    /// The kind that a word stands for, upper or lower case.
+    pub(crate) fn of(&self, word: &str) -> Option<Kind> {
+        self.words.iter().find(|(w, _)| w.eq_ignore_ascii_case(word)).map(|&(_, k)| k)
+    }
+}

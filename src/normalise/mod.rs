@@ -1,0 +1,232 @@
+//! From a span as it came to the columns of the schema.
+//!
+//! What differs between dialects is data: `dialects/` says, key by key, which column a value belongs to. Everything
+//! here is common to all of them: one table look-up per attribute, the best key of each column wins (values under two
+//! keys are never added), and an attribute leaves `attributes` only when a column now holds exactly its value.
+
+mod convert;
+mod dialects;
+pub mod flatten;
+mod handoff;
+mod kind;
+mod resource;
+mod row;
+mod rule;
+mod table;
+mod usage;
+
+pub(crate) use resource::ResourceColumns;
+pub(crate) use row::{Cell, Row, col};
+
+use std::borrow::Cow;
+
+use crate::model::{Span, StatusCode, Value};
+use convert::Taken;
+use flatten::Assembled;
+use kind::Kind;
+use table::{Entry, TABLE, Table};
+
+/// Reusable state of normalisation: what the current scope says, and scratch space.
+#[derive(Default)]
+pub(crate) struct Normaliser {
+    scope_name: String,
+    scope_dialect: Option<usize>,
+    hits: Vec<(usize, &'static Entry)>,
+    grouped: Vec<(usize, usize)>,
+    claimed: Vec<bool>,
+}
+
+/// Which attribute won a column, by which rank, and whether the column holds it unchanged.
+#[derive(Clone, Copy)]
+struct Winner {
+    rank: u16,
+    attribute: u32,
+    exact: bool,
+}
+
+const NOBODY: Winner = Winner { rank: u16::MAX, attribute: 0, exact: false };
+
+impl Normaliser {
+    /// Takes note of the scope that the next spans belong to.
+    pub(crate) fn begin_scope(&mut self, name: &str) {
+        self.scope_name.clear();
+        self.scope_name.push_str(name);
+        self.scope_dialect = TABLE.dialect_of_scope(name);
+    }
+
+    /// Whether the attribute at that position of the span given last is held unchanged by a column.
+    pub(crate) fn is_claimed(&self, attribute: usize) -> bool {
+        self.claimed.get(attribute).copied().unwrap_or(false)
+    }
+
+    /// Fills the normalised columns of one span.
+    pub(crate) fn span<'a>(&mut self, span: &'a Span<'_>, resource: &'a ResourceColumns, row: &mut Row<'a>) {
+        let table: &'static Table = &TABLE;
+        self.hits.clear();
+        self.grouped.clear();
+        self.claimed.clear();
+        self.claimed.resize(span.attributes.len(), false);
+
+        let mut dialect = self.scope_dialect.map(|d| (table.dialect_rank(d), d));
+        let mut kind = (u8::MAX, Kind::Other);
+        for (i, (key, value)) in span.attributes.iter().enumerate() {
+            let Some(entry) = table.get(key) else {
+                if let Some(group) = table.group_of(key) {
+                    self.grouped.push((group, i));
+                }
+                continue;
+            };
+            if let Some(d) = entry.marks
+                && dialect.is_none_or(|(rank, _)| table.dialect_rank(d) < rank)
+            {
+                dialect = Some((table.dialect_rank(d), d));
+            }
+            if let Some(kinds) = entry.kinds
+                && kinds.rank < kind.0
+                && let Some(k) = value.as_str().and_then(|word| kinds.of(word))
+            {
+                kind = (kinds.rank, k);
+            }
+            if !entry.rules.is_empty() {
+                self.hits.push((i, entry));
+            }
+        }
+        let mut kind = kind.1;
+
+        let mut winners = [NOBODY; col::COUNT];
+        if kind == Kind::Tool && handoff::is_handoff(span) {
+            kind = Kind::Handoff;
+        }
+        self.apply_rules(span, kind, row, &mut winners);
+        self.apply_groups(span, kind, row, &mut winners);
+        usage::finish(&self.scope_name, row, |column| winners[column].exact = false);
+        for winner in winners.iter().filter(|w| w.exact) {
+            self.claimed[winner.attribute as usize] = true;
+        }
+
+        resource.fill(row);
+        row.set_str(col::KIND, kind.name());
+        if let Some((_, d)) = dialect {
+            row.set_str(col::DIALECT, table.dialect_name(d));
+        }
+        fill_error(span, row);
+        fill_first_token(span, row);
+        fill_names(span, kind, resource, row);
+        if kind == Kind::Handoff {
+            handoff::fill(span, row);
+        }
+    }
+
+    fn apply_rules<'a>(
+        &self,
+        span: &'a Span<'_>,
+        kind: Kind,
+        row: &mut Row<'a>,
+        winners: &mut [Winner; col::COUNT],
+    ) {
+        for &(i, entry) in &self.hits {
+            let value = &span.attributes[i].1;
+            for ranked in &entry.rules {
+                let rule = ranked.rule;
+                let best = &mut winners[rule.column];
+                if ranked.rank >= best.rank || !rule.when.holds(kind, &self.scope_name) {
+                    continue;
+                }
+                if let Some(Taken { cell, exact }) = convert::take(rule.take, value) {
+                    row.set(rule.column, cell);
+                    *best = Winner { rank: ranked.rank, attribute: i as u32, exact };
+                }
+            }
+        }
+    }
+
+    fn apply_groups<'a>(
+        &mut self,
+        span: &'a Span<'_>,
+        kind: Kind,
+        row: &mut Row<'a>,
+        winners: &mut [Winner; col::COUNT],
+    ) {
+        if self.grouped.is_empty() {
+            return;
+        }
+        // A stable sort keeps the order of the keys within each group.
+        self.grouped.sort_by_key(|&(group, _)| group);
+        for members in self.grouped.chunk_by(|a, b| a.0 == b.0) {
+            let ranked = TABLE.group(members[0].0);
+            let group = ranked.group;
+            if ranked.rank >= winners[group.column].rank || !group.when.holds(kind, &self.scope_name) {
+                continue;
+            }
+            let keys = members.iter().map(|&(_, i)| (i, span.attributes[i].0.as_ref(), &span.attributes[i].1));
+            if let Some(Assembled { json, taken }) = flatten::assemble(group.prefix, group.level, keys) {
+                row.set(group.column, Cell::Text(Cow::Owned(json)));
+                winners[group.column] = Winner { rank: ranked.rank, ..NOBODY };
+                for i in taken {
+                    self.claimed[i] = true;
+                }
+            }
+        }
+    }
+}
+
+/// The class of an error: the attribute, else the last exception that the span recorded when it failed.
+fn fill_error<'a>(span: &'a Span<'_>, row: &mut Row<'a>) {
+    if span.status != StatusCode::Error || row.is_set(col::ERROR_TYPE) {
+        return;
+    }
+    let exception = span.events.iter().rev().filter(|e| e.name == "exception").find_map(|e| {
+        e.attributes.iter().find(|(k, _)| k == "exception.type").and_then(|(_, v)| present_text(v))
+    });
+    if let Some(class) = exception {
+        row.set_str(col::ERROR_TYPE, class);
+    }
+}
+
+/// Events that mark the arrival of the first token.
+const FIRST_TOKEN_EVENTS: [&str; 3] =
+    ["First Token Stream Event", "gen_ai.content.completion.chunk", "ai.stream.firstChunk"];
+
+fn fill_first_token(span: &Span<'_>, row: &mut Row<'_>) {
+    if row.is_set(col::TTFT_NS) || span.events.is_empty() {
+        return;
+    }
+    let first = span
+        .events
+        .iter()
+        .filter(|e| FIRST_TOKEN_EVENTS.contains(&e.name.as_ref()))
+        .filter_map(|e| e.time_unix_nano.checked_sub(span.start_unix_nano))
+        .min();
+    if let Some(ns) = first.and_then(|ns| i64::try_from(ns).ok()) {
+        row.set(col::TTFT_NS, Cell::Int(ns));
+    }
+}
+
+/// Names that only the span's own name tells, and the version of a named agent.
+fn fill_names<'a>(span: &'a Span<'_>, kind: Kind, resource: &'a ResourceColumns, row: &mut Row<'a>) {
+    if kind == Kind::Agent && !row.is_set(col::AGENT_NAME) {
+        let mut name = span.name.strip_prefix("invoke_agent ").unwrap_or(&span.name);
+        for suffix in [".run", "._execute_core", ".on_messages_stream"] {
+            name = name.strip_suffix(suffix).unwrap_or(name);
+        }
+        row.set_str(col::AGENT_NAME, name);
+    }
+    if matches!(kind, Kind::Tool | Kind::Handoff) && !row.is_set(col::TOOL_NAME) {
+        let mut name = span.name.strip_prefix("execute_tool ").unwrap_or(&span.name);
+        for suffix in [".tool", ".run"] {
+            name = name.strip_suffix(suffix).unwrap_or(name);
+        }
+        row.set_str(col::TOOL_NAME, name);
+    }
+    if row.is_set(col::AGENT_NAME) && !row.is_set(col::AGENT_VERSION) {
+        row.set_str(col::AGENT_VERSION, resource.service_version());
+    }
+}
+
+/// The text of a value that is present: text, and not empty.
+fn present_text<'a>(value: &'a Value<'_>) -> Option<&'a str> {
+    value.as_str().filter(|s| !s.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

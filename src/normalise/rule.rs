@@ -1,0 +1,106 @@
+//! The vocabulary that dialect tables are written in.
+
+use super::kind::{Kind, KindKey};
+
+/// One dialect: everything that is particular to it.
+pub(crate) struct Dialect {
+    /// Value of the `dialect` column.
+    pub(crate) name: &'static str,
+    /// When several dialects are on one span, the lowest names it in the `dialect` column.
+    pub(crate) rank: u8,
+    /// Keys whose presence means this dialect.
+    pub(crate) marks: &'static [&'static str],
+    /// Beginnings of scope names that mean this dialect.
+    pub(crate) scopes: &'static [&'static str],
+    /// Keys that say the kind.
+    pub(crate) kinds: &'static [KindKey],
+    /// Keys by column, best first. They come before any rule of the dialects further down the list.
+    pub(crate) rules: &'static [Rule],
+    /// Families of dotted keys that are assembled into one JSON column; asked after `rules`.
+    pub(crate) groups: &'static [Group],
+    /// Keys that are asked only when no dialect's rules or groups filled the column.
+    pub(crate) fallbacks: &'static [Rule],
+}
+
+/// One key that may fill one column.
+pub(crate) struct Rule {
+    pub(crate) key: &'static str,
+    pub(crate) column: usize,
+    pub(crate) take: Take,
+    pub(crate) when: When,
+}
+
+/// A rule that always holds.
+pub(crate) const fn rule(key: &'static str, column: usize, take: Take) -> Rule {
+    Rule { key, column, take, when: When::Always }
+}
+
+/// A rule with a condition.
+pub(crate) const fn rule_when(key: &'static str, column: usize, take: Take, when: When) -> Rule {
+    Rule { key, column, take, when }
+}
+
+/// A family of dotted keys, `prefix<index>.<level><path>`.
+pub(crate) struct Group {
+    pub(crate) prefix: &'static str,
+    /// Constant level after the index, with its dot; dropped from the JSON.
+    pub(crate) level: &'static str,
+    pub(crate) column: usize,
+    pub(crate) when: When,
+}
+
+/// When a rule holds.
+#[derive(Clone, Copy)]
+pub(crate) enum When {
+    /// On every span.
+    Always,
+    /// On spans of these kinds.
+    Kinds(&'static [Kind]),
+    /// On spans of all but these kinds.
+    NotKinds(&'static [Kind]),
+    /// In scopes with one of these names.
+    Scopes(&'static [&'static str]),
+    /// In all other scopes.
+    NotScopes(&'static [&'static str]),
+}
+
+impl When {
+    pub(crate) fn holds(self, kind: Kind, scope: &str) -> bool {
+        match self {
+            When::Always => true,
+            When::Kinds(kinds) => kinds.contains(&kind),
+            When::NotKinds(kinds) => !kinds.contains(&kind),
+            When::Scopes(names) => names.contains(&scope),
+            When::NotScopes(names) => !names.contains(&scope),
+        }
+    }
+}
+
+/// How a value becomes a column's value.
+#[derive(Clone, Copy)]
+pub(crate) enum Take {
+    /// Text as it is; other types as their text.
+    Text,
+    /// Text that must be one JSON document.
+    Json,
+    /// Text as a provider name: lower case, older names replaced by today's.
+    Provider,
+    /// Integer, also from text or an integral double.
+    Int,
+    /// Float, also from text or an integer.
+    Double,
+    /// Dollars, exact to the digits of the shortest text.
+    Usd,
+    /// One or several finish reasons, as a JSON array in one spelling.
+    FinishReasons,
+    /// Seconds as float, to nanoseconds.
+    SecondsToNs,
+    /// Milliseconds when an integer, seconds when a float, to nanoseconds.
+    MsOrSecondsToNs,
+    /// The first of these dotted paths that leads to a value in a JSON text, taken as text.
+    FieldText(&'static [&'static str]),
+    /// Likewise, taken as integer.
+    FieldInt(&'static [&'static str]),
+    /// Likewise, taken as float.
+    FieldDouble(&'static [&'static str]),
+}

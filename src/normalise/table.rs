@@ -1,0 +1,102 @@
+//! All dialects merged into one look-up by key.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::FixedState;
+
+use super::dialects::DIALECTS;
+use super::kind::KindKey;
+use super::rule::{Group, Rule};
+
+/// Ranks of one dialect's rules start this far after those of the dialect before.
+const DIALECT_STEP: usize = 1000;
+/// Where a dialect's groups start after its rules.
+const GROUP_STEP: usize = 500;
+/// Fallbacks of all dialects come after everything else.
+const FALLBACKS: usize = 32_000;
+
+/// What is known about one key.
+#[derive(Default)]
+pub(crate) struct Entry {
+    /// Dialect that the key proves, by position.
+    pub(crate) marks: Option<usize>,
+    /// How the key's value names the kind.
+    pub(crate) kinds: Option<&'static KindKey>,
+    /// Columns that it may fill.
+    pub(crate) rules: Vec<Ranked>,
+}
+
+/// A rule and its precedence within its column; lower wins.
+pub(crate) struct Ranked {
+    pub(crate) rank: u16,
+    pub(crate) rule: &'static Rule,
+}
+
+/// A group and its precedence within its column.
+pub(crate) struct RankedGroup {
+    pub(crate) rank: u16,
+    pub(crate) group: &'static Group,
+}
+
+/// The merged table.
+pub(crate) struct Table {
+    entries: HashMap<&'static str, Entry, FixedState>,
+    groups: Vec<RankedGroup>,
+}
+
+pub(crate) static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
+
+impl Table {
+    fn new() -> Self {
+        let mut entries: HashMap<&'static str, Entry, FixedState> = HashMap::default();
+        let mut groups = Vec::new();
+        for (d, dialect) in DIALECTS.iter().enumerate() {
+            for key in dialect.marks {
+                entries.entry(key).or_default().marks = Some(d);
+            }
+            for kinds in dialect.kinds {
+                entries.entry(kinds.key).or_default().kinds = Some(kinds);
+            }
+            let own = dialect.rules.iter().enumerate().map(|(i, r)| (d * DIALECT_STEP + i, r));
+            let late = dialect.fallbacks.iter().enumerate().map(|(i, r)| (FALLBACKS + d * DIALECT_STEP + i, r));
+            for (rank, rule) in own.chain(late) {
+                entries.entry(rule.key).or_default().rules.push(Ranked { rank: rank as u16, rule });
+            }
+            for (i, group) in dialect.groups.iter().enumerate() {
+                groups.push(RankedGroup { rank: (d * DIALECT_STEP + GROUP_STEP + i) as u16, group });
+            }
+        }
+        Table { entries, groups }
+    }
+
+    /// What is known about a key.
+    #[inline]
+    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+
+    /// The family of dotted keys that a key belongs to.
+    pub(crate) fn group_of(&self, key: &str) -> Option<usize> {
+        self.groups.iter().position(|g| {
+            key.strip_prefix(g.group.prefix).is_some_and(|rest| rest.as_bytes().first().is_some_and(u8::is_ascii_digit))
+        })
+    }
+
+    pub(crate) fn group(&self, position: usize) -> &RankedGroup {
+        &self.groups[position]
+    }
+
+    /// The dialect that a scope's name proves.
+    pub(crate) fn dialect_of_scope(&self, scope: &str) -> Option<usize> {
+        DIALECTS.iter().position(|d| d.scopes.iter().any(|s| scope.starts_with(s)))
+    }
+
+    pub(crate) fn dialect_rank(&self, dialect: usize) -> u8 {
+        DIALECTS[dialect].rank
+    }
+
+    pub(crate) fn dialect_name(&self, dialect: usize) -> &'static str {
+        DIALECTS[dialect].name
+    }
+}
