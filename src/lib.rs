@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod ingest;
 pub mod limits;
 pub mod model;
 pub mod normalise;

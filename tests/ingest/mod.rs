@@ -1,0 +1,5 @@
+//! From files to batches.
+
+mod captures;
+mod independent;
+mod gather;
