@@ -4,14 +4,15 @@
 
 pub mod batch;
 mod error;
+pub mod ingest;
 pub mod limits;
 pub mod model;
-mod normalise;
+pub mod normalise;
 mod scan;
 pub mod schema;
 mod segment;
 mod store;
-mod typed_json;
+pub mod typed_json;
 
 pub use error::{Error, Result};
 pub use scan::{Compare, Scan, ScanRequest, ScanValue, Trace};

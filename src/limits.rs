@@ -13,8 +13,9 @@ pub const RECORD_BYTES: usize = 64 << 20;
 /// Longest JSON object key that is looked at.
 pub const JSON_KEY_BYTES: usize = 64 << 10;
 
-/// How deep arrays and key-value lists may nest in one attribute value.
-pub const VALUE_DEPTH: usize = 32;
+/// How deep arrays and key-value lists may nest in one attribute value. In JSON each level takes up to four brackets,
+/// and the JSON parser stops at 128.
+pub const VALUE_DEPTH: usize = 28;
 
 /// How deep a JSON document may nest where only its structure is followed.
 pub const JSON_DEPTH: usize = 256;

@@ -1,4 +1,7 @@
-//! The one integration test binary. Each module is a topic.
+//! The integration tests, one binary.
+//!
+//! * `ingest`: decoding, normalisation and batches against an independent decoding of the same files
+//! * `store`: writing, reading back, sealing, superseding, compacting; crashes, faults and damage
 
-/// Writing, reading back, sealing, superseding, compacting.
+mod ingest;
 mod store;

@@ -3,30 +3,23 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
-use bytes::Bytes;
-use parquet::file::metadata::ParquetMetaData;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
-use super::chunks::{ChunkTable, FilePart};
+use super::chunks::ChunkTable;
 use super::file::{File, guarded, redb_error};
-use super::format::SegmentDesc;
 use super::part::Segment;
 use super::recent::RecentTraces;
-use super::state::{SegmentCache, SegmentState, State};
+use super::state::{SegmentState, State};
 use super::tables::{CHUNKS, TAIL};
 use super::tail;
 use crate::batch::SpanBatch;
 use crate::error::{Error, Result};
 use crate::limits::{FORMAT_VERSION, GATHER_ROWS};
 use crate::model::TraceId;
-use crate::segment::arrivals::{Arrivals, Settled, project};
-use crate::segment::build::PartKind;
-use crate::segment::directory::{Directory, TraceEntry};
+use crate::segment::arrivals::{Arrivals, Settled};
+use crate::segment::directory::TraceEntry;
 use crate::segment::explode::{Events, Links};
-use crate::segment::read::{self, ReadAt};
-use crate::segment::{RowRange, Table, live_ranges};
+use crate::segment::{RowRange, Table};
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,5 @@
+//! From files to batches.
+
+mod captures;
+mod gather;
+mod independent;
