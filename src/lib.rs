@@ -4,6 +4,7 @@
 
 pub mod batch;
 mod error;
+mod import;
 pub mod ingest;
 pub mod limits;
 pub mod model;
@@ -15,6 +16,7 @@ mod store;
 pub mod typed_json;
 
 pub use error::{Error, Result};
+pub use import::{Importer, Rejects};
 pub use scan::{Compare, Scan, ScanRequest, ScanValue, Trace};
 pub use segment::Table;
 pub use store::*;
