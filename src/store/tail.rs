@@ -22,8 +22,10 @@ use crate::model::TraceId;
 use crate::schema;
 use crate::segment::arrivals::{Arrivals, project};
 
-/// Level for rows that will be written again soon.
-const LEVEL: i32 = 1;
+/// zstd level of commits, which may stay in the tail for a while.
+const COMMIT_LEVEL: i32 = 1;
+/// zstd level of sorted runs, which are written again as soon as an import ends: speed is all that counts.
+const RUN_LEVEL: i32 = -2;
 
 /// Encodes one batch. `traces` are the smallest and largest trace id in it.
 pub(super) fn encode(
@@ -34,7 +36,7 @@ pub(super) fn encode(
     sorted: bool,
 ) -> Result<Vec<u8>> {
     let failed = |e: String| Error::engine(path, "encode tail batch", e);
-    let mut compressor = Compressor::new(LEVEL).map_err(|e| failed(e.to_string()))?;
+    let mut compressor = Compressor::new(if sorted { RUN_LEVEL } else { COMMIT_LEVEL }).map_err(|e| failed(e.to_string()))?;
     let mut header = TailHeader {
         spans: batch.spans.num_rows() as u64,
         logs: batch.logs.num_rows() as u64,
