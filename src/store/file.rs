@@ -2,7 +2,6 @@
 
 use std::io;
 use std::ops::Bound;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use redb::{
 
 use super::fresh::Fresh;
 use super::tables::{META, meta};
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::limits::{RECOVERY_WAIT_MS, RETRY_MS};
 
@@ -194,11 +194,7 @@ impl File {
 
 /// Runs what may panic inside redb or a decoder on damaged pages, and makes a panic an error.
 pub(crate) fn guarded<T>(path: &Path, place: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        let said =
-            panic.downcast_ref::<&str>().map(|s| (*s).to_string()).or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Error::corrupt(path, place, format!("pages do not make sense: {}", said.unwrap_or_default())))
-    })
+    caught(f).unwrap_or_else(|said| Err(Error::corrupt(path, place, format!("pages do not make sense: {said}"))))
 }
 
 pub(super) fn redb_error(path: &Path, place: &str, e: redb::Error) -> Error {

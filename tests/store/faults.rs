@@ -228,9 +228,8 @@ fn every_failing_operation_surfaces_and_costs_nothing_that_was_acknowledged() {
                     Some(e) => {
                         let kind = match e {
                             Error::Io { .. } => "io",
-                            Error::Corrupt { .. } => "corrupt",
+                            Error::Corrupt { .. } => panic!("{what}: takes an error for damage: {e}"),
                             Error::Engine { .. } => "engine",
-                            Error::Poisoned { .. } => "poisoned",
                             other => panic!("{what}: {other}"),
                         };
                         *errors.entry((fault, kind)).or_default() += 1;
