@@ -28,7 +28,16 @@ enum Db {
 /// An open redb file.
 pub(crate) struct File {
     path: PathBuf,
-    db: Db,
+    /// Always there until the file is dropped.
+    db: Option<Db>,
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // Closing writes to the file; where pages are damaged, redb may panic over it.
+        let db = self.db.take();
+        let _ = caught(|| drop(db));
+    }
 }
 
 impl std::fmt::Debug for File {
@@ -63,7 +72,7 @@ impl File {
         let db = guarded(path, "new file", || {
             builder(cache_bytes).create_file(handle).map_err(|e| database_error(path, e))
         })?;
-        let file = File { path: path.to_path_buf(), db: Db::Writable(RwLock::new(db)) };
+        let file = File { path: path.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))) };
         fill(&file)?;
         drop(file);
         fresh.name(path).map_err(|e| match e.kind() {
@@ -83,13 +92,13 @@ impl File {
         let db = guarded(name, "backend", || {
             builder.create_with_backend(backend).map_err(|e| database_error(name, e))
         })?;
-        Ok(File { path: name.to_path_buf(), db: Db::Writable(RwLock::new(db)) })
+        Ok(File { path: name.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))) })
     }
 
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<File> {
         check_magic(path)?;
         let db = guarded(path, "header", || builder(cache_bytes).open(path).map_err(|e| database_error(path, e)))?;
-        Ok(File { path: path.to_path_buf(), db: Db::Writable(RwLock::new(db)) })
+        Ok(File { path: path.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))) })
     }
 
     pub(super) fn open_read_only(path: &Path, cache_bytes: usize) -> Result<File> {
@@ -113,7 +122,7 @@ impl File {
                 Err(e) => return Err(Error::NeedsRecovery { path: path.to_path_buf(), reason: e.to_string() }),
             }
         };
-        Ok(File { path: path.to_path_buf(), db: Db::ReadOnly(db) })
+        Ok(File { path: path.to_path_buf(), db: Some(Db::ReadOnly(db)) })
     }
 
     /// Removes the name of a writer that was killed, or a later refusal would blame it.
@@ -131,13 +140,13 @@ impl File {
     }
 
     pub(super) fn is_read_only(&self) -> bool {
-        matches!(self.db, Db::ReadOnly(_))
+        matches!(self.db, Some(Db::ReadOnly(_)))
     }
 
     fn writable(&self) -> Result<&RwLock<Database>> {
         match &self.db {
-            Db::Writable(db) => Ok(db),
-            Db::ReadOnly(_) => Err(Error::ReadOnly { path: self.path.clone() }),
+            Some(Db::Writable(db)) => Ok(db),
+            Some(Db::ReadOnly(_)) | None => Err(Error::ReadOnly { path: self.path.clone() }),
         }
     }
 
@@ -149,8 +158,9 @@ impl File {
     pub(super) fn begin_read(&self) -> Result<ReadTransaction> {
         guarded(&self.path, "read transaction", || {
             match &self.db {
-                Db::Writable(db) => self.lock(db).begin_read(),
-                Db::ReadOnly(db) => db.begin_read(),
+                Some(Db::Writable(db)) => self.lock(db).begin_read(),
+                Some(Db::ReadOnly(db)) => db.begin_read(),
+                None => Err(redb::StorageError::DatabaseClosed.into()),
             }
             .map_err(|e| redb_error(&self.path, "read transaction", e.into()))
         })

@@ -8,6 +8,8 @@ mod crash;
 /// Storage that fails.
 mod faults;
 mod model;
+/// Power cuts.
+mod power;
 mod sample;
 /// Steps that tests of interruptions share.
 mod workload;
