@@ -10,6 +10,7 @@ use spanfile::{Store, Writer};
 
 use super::chance::{Chance, amount};
 use super::model::lines;
+use super::quiet::quietly;
 use super::workload::{Held, held, options, step};
 
 /// What a disk writes in one piece.
@@ -237,14 +238,14 @@ fn cut(seed: u64, empty: &[u8], ignores_syncs: bool, counts: &mut Counts) {
             s.left = Some(chance.below(60));
             s.ignores_syncs = ignores_syncs;
         }
-        drop(open(&again));
+        let _ = quietly(|| drop(open(&again)));
         counts.cuts_in_recovery += 1;
         bytes = again.state().after_cut(&mut chance);
     }
     let disk = Disk::of(bytes);
     let what = format!("seed {seed}, step {acknowledged}");
     // Without syncs anything may be left, and reading that may panic in the test's own code too.
-    let looked = std::panic::catch_unwind(|| -> Result<(Held, usize), spanfile::Error> {
+    let looked = quietly(|| -> Result<(Held, usize), spanfile::Error> {
         let store = open(&disk)?;
         let problems = store.verify()?.problems.len();
         Ok((held(&lines(&store), seed, acknowledged, begun), problems))
