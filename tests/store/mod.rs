@@ -14,6 +14,8 @@ mod faults;
 mod model;
 /// Power cuts.
 mod power;
+/// Processes that share a file.
+mod processes;
 /// Expected panics without noise.
 mod quiet;
 mod sample;
