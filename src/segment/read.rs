@@ -1,7 +1,7 @@
 //! Reading rows back out of a segment's parts.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray, BinaryBuilder, PrimitiveArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::kernels::arity::binary;
@@ -19,6 +19,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::arrivals::{project, span_id, trace_id};
 use crate::batch::{PackedEvent, PackedLink, SpanBatch, pack_events, pack_links};
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::schema::{self, Origin};
 
@@ -32,13 +33,43 @@ pub(crate) trait ReadAt: std::fmt::Debug + Send + Sync {
     fn damaged(&self, reason: &str) -> Error;
 }
 
-/// A part as Parquet's reader wants to see it.
+/// A part as Parquet's reader wants to see it. Parquet and Arrow turn errors into text on their way up, so the one
+/// that reading ended with is kept here.
 #[derive(Clone)]
-struct Source(Arc<dyn ReadAt>);
+struct Source {
+    part: Arc<dyn ReadAt>,
+    failed: Arc<Mutex<Option<Error>>>,
+}
+
+impl Source {
+    fn new(part: &Arc<dyn ReadAt>) -> Self {
+        Source { part: part.clone(), failed: Arc::default() }
+    }
+
+    fn read(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
+        self.part.read_at(range).map_err(|e| {
+            let said = ParquetError::General(e.to_string());
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
+            said
+        })
+    }
+
+    /// Runs a decoder over the part. Its error is ours where reading failed; anything else, a panic too, means that
+    /// the part does not hold what it should.
+    fn decode<T, E: std::fmt::Display>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T> {
+        let reason = match caught(f) {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(e)) => e.to_string(),
+            Err(said) => format!("does not decode: {said}"),
+        };
+        let own = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Err(own.unwrap_or_else(|| self.part.damaged(&reason)))
+    }
+}
 
 impl Length for Source {
     fn len(&self) -> u64 {
-        self.0.len()
+        self.part.len()
     }
 }
 
@@ -46,49 +77,19 @@ impl ChunkReader for Source {
     type T = bytes::buf::Reader<Bytes>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(self.0.read_at(start..self.0.len()).map_err(external)?.reader())
+        Ok(self.read(start..self.part.len())?.reader())
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
-        self.0.read_at(start..start.saturating_add(length as u64)).map_err(external)
-    }
-}
-
-fn external(e: Error) -> ParquetError {
-    ParquetError::External(Box::new(e))
-}
-
-/// Finds our own error in what Parquet returns; anything else means that the part does not hold what it should.
-pub(crate) fn parquet_error(part: &dyn ReadAt, e: ParquetError) -> Error {
-    match e {
-        ParquetError::External(inner) => match inner.downcast::<Error>() {
-            Ok(own) => *own,
-            Err(other) => part.damaged(&other.to_string()),
-        },
-        other => part.damaged(&other.to_string()),
-    }
-}
-
-fn arrow_error(part: &dyn ReadAt, e: ArrowError) -> Error {
-    match e {
-        ArrowError::ExternalError(inner) => match inner.downcast::<ParquetError>() {
-            Ok(parquet) => parquet_error(part, *parquet),
-            Err(other) => match other.downcast::<Error>() {
-                Ok(own) => *own,
-                Err(other) => part.damaged(&other.to_string()),
-            },
-        },
-        other => part.damaged(&other.to_string()),
+        self.read(start..start.saturating_add(length as u64))
     }
 }
 
 /// Parses a part's Parquet footer with its page index.
 pub(crate) fn metadata(part: &Arc<dyn ReadAt>) -> Result<Arc<ParquetMetaData>> {
-    let meta = ParquetMetaDataReader::new()
-        .with_page_index_policy(PageIndexPolicy::Required)
-        .parse_and_finish(&Source(part.clone()))
-        .map_err(|e| parquet_error(part.as_ref(), e))?;
-    Ok(Arc::new(meta))
+    let source = Source::new(part);
+    let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required);
+    source.decode(|| reader.parse_and_finish(&source)).map(Arc::new)
 }
 
 /// `schema` and what its computed columns are computed from.
@@ -122,9 +123,10 @@ fn complete(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arro
 
 /// Rows of a part as record batches with the table's full schema, or with some of its columns.
 pub(crate) struct Rows {
-    part: Arc<dyn ReadAt>,
+    source: Source,
     reader: parquet::arrow::arrow_reader::ParquetRecordBatchReader,
     schema: SchemaRef,
+    failed: bool,
 }
 
 /// Reads `ranges` of a part (all rows when `None`), the columns of `schema`.
@@ -135,13 +137,13 @@ pub(crate) fn rows(
     ranges: Option<&[Range<u64>]>,
     batch_rows: usize,
 ) -> Result<Rows> {
-    let arrow_meta = ArrowReaderMetadata::try_new(meta.clone(), ArrowReaderOptions::new())
-        .map_err(|e| parquet_error(part.as_ref(), e))?;
+    let source = Source::new(part);
+    let arrow_meta = source.decode(|| ArrowReaderMetadata::try_new(meta.clone(), ArrowReaderOptions::new()))?;
     let needed = with_operands(&schema);
     let names = needed.fields().iter().map(|f| f.name().as_str());
     let mask = ProjectionMask::columns(meta.file_metadata().schema_descr(), names);
     let total = usize::try_from(meta.file_metadata().num_rows()).map_err(|_| part.damaged("negative row count"))?;
-    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(Source(part.clone()), arrow_meta)
+    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(source.clone(), arrow_meta)
         .with_projection(mask)
         .with_batch_size(batch_rows);
     if let Some(ranges) = ranges {
@@ -169,16 +171,22 @@ pub(crate) fn rows(
             .with_row_groups(groups)
             .with_row_selection(RowSelection::from_consecutive_ranges(selected.into_iter(), base));
     }
-    let reader = builder.build().map_err(|e| parquet_error(part.as_ref(), e))?;
-    Ok(Rows { part: part.clone(), reader, schema })
+    let reader = source.decode(|| builder.build())?;
+    Ok(Rows { source, reader, schema, failed: false })
 }
 
 impl Iterator for Rows {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?;
-        Some(batch.and_then(|b| complete(&b, &self.schema)).map_err(|e| arrow_error(self.part.as_ref(), e)))
+        if self.failed {
+            return None;
+        }
+        let (reader, schema) = (&mut self.reader, &self.schema);
+        let batch = self.source.decode(|| reader.next().map(|b| complete(&b?, schema)).transpose());
+        // A reader that panicked is in no state to go on.
+        self.failed = batch.is_err();
+        batch.transpose()
     }
 }
 

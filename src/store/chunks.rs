@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use redb::{OwnedAccessGuard, ReadOnlyTable, Table};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -42,6 +42,11 @@ pub(super) fn cuts(len: u64) -> impl Iterator<Item = Range<u64>> {
         at += left.min(payload(page) as u64);
         Some(start..at)
     })
+}
+
+/// How many chunks a part of `len` bytes has; `None` when they cannot be numbered.
+pub(super) fn count(len: u64) -> Option<u32> {
+    u32::try_from(len / FULL).ok()?.checked_add(cuts(len % FULL).count() as u32)
 }
 
 /// The chunk that holds the byte at `offset`, and its range.
@@ -133,10 +138,10 @@ impl FilePart {
     fn chunk(&self, number: u32, expected: u64) -> Result<Bytes> {
         let key = (self.segment, self.kind.code(), number);
         let found = guarded(self.path(), &place(key), || {
-            self.table.get_owned(key).map_err(|e| redb_error(self.path(), &place(key), e.into()))
+            let guard = self.table.get_owned(key).map_err(|e| redb_error(self.path(), &place(key), e.into()))?;
+            Ok(guard.map(|g| Bytes::from_owner(Owned(g))))
         })?;
-        let Some(guard) = found else { return Err(Error::corrupt(self.path(), place(key), "missing")) };
-        let bytes = Bytes::from_owner(Owned(guard));
+        let Some(bytes) = found else { return Err(Error::corrupt(self.path(), place(key), "missing")) };
         if bytes.len() as u64 != expected + CHUNK_CHECKSUM_BYTES as u64 {
             return Err(Error::corrupt(
                 self.path(),
@@ -166,16 +171,17 @@ impl ReadAt for FilePart {
             let bytes = self.chunk(number, first.end - first.start)?;
             return Ok(bytes.slice((range.start - first.start) as usize..(range.end - first.start) as usize));
         }
-        let mut out = BytesMut::with_capacity((range.end - range.start) as usize);
+        // The length is what the log says: memory is taken only for chunks that are there.
+        let mut found = Vec::new();
         let mut at = range.start;
         while at < range.end {
             let (number, r) = chunk_at(self.len, at);
             let bytes = self.chunk(number, r.end - r.start)?;
             let end = range.end.min(r.end);
-            out.extend_from_slice(&bytes[(at - r.start) as usize..(end - r.start) as usize]);
+            found.push(bytes.slice((at - r.start) as usize..(end - r.start) as usize));
             at = end;
         }
-        Ok(out.freeze())
+        Ok(found.concat().into())
     }
 
     fn damaged(&self, reason: &str) -> Error {
@@ -199,6 +205,7 @@ mod tests {
                 end = r.end;
             }
             assert_eq!(end, len);
+            assert_eq!(count(len), Some(cuts(len).count() as u32));
         }
     }
 }

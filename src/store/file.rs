@@ -2,7 +2,6 @@
 
 use std::io;
 use std::ops::Bound;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use redb::{
 
 use super::fresh::Fresh;
 use super::tables::{META, meta};
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::limits::{RECOVERY_WAIT_MS, RETRY_MS};
 
@@ -28,7 +28,16 @@ enum Db {
 /// An open redb file.
 pub(crate) struct File {
     path: PathBuf,
-    db: Db,
+    /// Always there until the file is dropped.
+    db: Option<Db>,
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // Closing writes to the file; where pages are damaged, redb may panic over it.
+        let db = self.db.take();
+        let _ = caught(|| drop(db));
+    }
 }
 
 impl std::fmt::Debug for File {
@@ -63,7 +72,7 @@ impl File {
         let db = guarded(path, "new file", || {
             builder(cache_bytes).create_file(handle).map_err(|e| database_error(path, e))
         })?;
-        let file = File { path: path.to_path_buf(), db: Db::Writable(RwLock::new(db)) };
+        let file = File { path: path.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))) };
         fill(&file)?;
         drop(file);
         fresh.name(path).map_err(|e| match e.kind() {
@@ -82,13 +91,13 @@ impl File {
         }
         let db =
             guarded(name, "backend", || builder.create_with_backend(backend).map_err(|e| database_error(name, e)))?;
-        Ok(File { path: name.to_path_buf(), db: Db::Writable(RwLock::new(db)) })
+        Ok(File { path: name.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))) })
     }
 
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<File> {
         check_magic(path)?;
         let db = guarded(path, "header", || builder(cache_bytes).open(path).map_err(|e| database_error(path, e)))?;
-        Ok(File { path: path.to_path_buf(), db: Db::Writable(RwLock::new(db)) })
+        Ok(File { path: path.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))) })
     }
 
     pub(super) fn open_read_only(path: &Path, cache_bytes: usize) -> Result<File> {
@@ -112,7 +121,7 @@ impl File {
                 Err(e) => return Err(Error::NeedsRecovery { path: path.to_path_buf(), reason: e.to_string() }),
             }
         };
-        Ok(File { path: path.to_path_buf(), db: Db::ReadOnly(db) })
+        Ok(File { path: path.to_path_buf(), db: Some(Db::ReadOnly(db)) })
     }
 
     /// Removes the name of a writer that was killed, or a later refusal would blame it.
@@ -130,13 +139,13 @@ impl File {
     }
 
     pub(super) fn is_read_only(&self) -> bool {
-        matches!(self.db, Db::ReadOnly(_))
+        matches!(self.db, Some(Db::ReadOnly(_)))
     }
 
     fn writable(&self) -> Result<&RwLock<Database>> {
         match &self.db {
-            Db::Writable(db) => Ok(db),
-            Db::ReadOnly(_) => Err(Error::ReadOnly { path: self.path.clone() }),
+            Some(Db::Writable(db)) => Ok(db),
+            Some(Db::ReadOnly(_)) | None => Err(Error::ReadOnly { path: self.path.clone() }),
         }
     }
 
@@ -148,8 +157,9 @@ impl File {
     pub(super) fn begin_read(&self) -> Result<ReadTransaction> {
         guarded(&self.path, "read transaction", || {
             match &self.db {
-                Db::Writable(db) => self.lock(db).begin_read(),
-                Db::ReadOnly(db) => db.begin_read(),
+                Some(Db::Writable(db)) => self.lock(db).begin_read(),
+                Some(Db::ReadOnly(db)) => db.begin_read(),
+                None => Err(redb::StorageError::DatabaseClosed.into()),
             }
             .map_err(|e| redb_error(&self.path, "read transaction", e.into()))
         })
@@ -193,11 +203,7 @@ impl File {
 
 /// Runs what may panic inside redb or a decoder on damaged pages, and makes a panic an error.
 pub(crate) fn guarded<T>(path: &Path, place: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| {
-        let said =
-            panic.downcast_ref::<&str>().map(|s| (*s).to_string()).or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Error::corrupt(path, place, format!("pages do not make sense: {}", said.unwrap_or_default())))
-    })
+    caught(f).unwrap_or_else(|said| Err(Error::corrupt(path, place, format!("pages do not make sense: {said}"))))
 }
 
 pub(super) fn redb_error(path: &Path, place: &str, e: redb::Error) -> Error {

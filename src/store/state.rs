@@ -8,12 +8,14 @@ use std::sync::{Arc, OnceLock};
 use parquet::file::metadata::ParquetMetaData;
 use redb::{ReadTransaction, ReadableTable};
 
+use super::chunks;
 use super::file::{File, redb_error};
 use super::format::{self, Hash, Head, Info, LogBody, SegmentDesc, Superseded, TailHeader};
 use super::tables::{LOG, META, TAIL, meta};
 use super::tail;
 use crate::error::{Error, Result};
 use crate::limits::FORMAT_VERSION;
+use crate::segment::build::PartKind;
 use crate::segment::directory::Directory;
 use crate::segment::{RowRange, Table, join_ranges};
 
@@ -150,6 +152,15 @@ impl State {
 
     fn add(&mut self, desc: SegmentDesc, time: i64) -> Result<(), String> {
         let id = desc.id;
+        for (i, p) in desc.parts.iter().enumerate() {
+            let kind = PartKind::from_code(p.kind).ok_or_else(|| format!("segment {id}: part of kind {}", p.kind))?;
+            if desc.parts[..i].iter().any(|q| q.kind == p.kind) {
+                return Err(format!("segment {id}: {} is there twice", kind.name()));
+            }
+            if chunks::count(p.len) != Some(p.chunks) {
+                return Err(format!("segment {id}, {}: {} bytes in {} chunks", kind.name(), p.len, p.chunks));
+            }
+        }
         match self.segments.insert(id, SegmentState::new(desc, time)) {
             None => Ok(()),
             Some(_) => Err(format!("segment {id} is there already")),

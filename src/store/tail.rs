@@ -36,7 +36,8 @@ pub(super) fn encode(
     sorted: bool,
 ) -> Result<Vec<u8>> {
     let failed = |e: String| Error::engine(path, "encode tail batch", e);
-    let mut compressor = Compressor::new(if sorted { RUN_LEVEL } else { COMMIT_LEVEL }).map_err(|e| failed(e.to_string()))?;
+    let mut compressor =
+        Compressor::new(if sorted { RUN_LEVEL } else { COMMIT_LEVEL }).map_err(|e| failed(e.to_string()))?;
     let mut header = TailHeader {
         spans: batch.spans.num_rows() as u64,
         logs: batch.logs.num_rows() as u64,

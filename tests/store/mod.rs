@@ -1,13 +1,23 @@
 //! The store as programs that embed it see it.
 
+/// How much memory a test takes.
+mod allocations;
 mod basics;
 /// Seeds and amounts.
 mod chance;
 /// kill -9 of a writing process.
 mod crash;
+/// Flipped bits and truncation.
+mod damage;
 /// Storage that fails.
 mod faults;
 mod model;
+/// Power cuts.
+mod power;
+/// Processes that share a file.
+mod processes;
+/// Expected panics without noise.
+mod quiet;
 mod sample;
 /// Steps that tests of interruptions share.
 mod workload;

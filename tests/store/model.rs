@@ -199,7 +199,7 @@ fn run(ops: Vec<Op>, options: Options) {
             Op::Compact => {
                 w.commit().unwrap();
                 flushed = true;
-                writer = None;
+                drop(writer.take());
                 store.compact(CompactOptions { force: true, ..CompactOptions::default() }).unwrap();
                 writer = Some(store.writer().unwrap());
             }
