@@ -1,1 +1,22 @@
+//! SQL over `.spans` files.
+//!
+//! [`Engine`] attaches files and plans statements, [`Query`] runs one, [`render`] writes its rows. SQL can read
+//! the attached files and nothing else.
 
+#![forbid(unsafe_code)]
+
+mod cancel;
+mod catalog;
+mod diagnose;
+mod dialect;
+mod engine;
+mod error;
+mod functions;
+mod provider;
+pub mod render;
+mod statement;
+
+pub use dialect::SpanfileDialect;
+pub use engine::{Engine, EngineOptions, Query, expand};
+pub use error::{Position, QueryError, Result};
+pub use statement::{Piece, split};

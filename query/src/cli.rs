@@ -1,0 +1,244 @@
+//! The command line: every option in one place.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+/// A single-file trace store for AI agents, and SQL over it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "spanfile",
+    version,
+    about,
+    args_conflicts_with_subcommands = true,
+    after_help = "Options may be written with one dash or two. Exit codes: 0 fine, 1 SQL or I/O error, 2 usage, \
+                  3 finished with rejected input, 4 a gate failed."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+    #[command(flatten)]
+    pub(crate) query: QueryArgs,
+}
+
+/// Verbs that are not SQL.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run SQL over a file; the same as naming the file alone.
+    Query(QueryArgs),
+    /// Read OTLP traces into a file, creating it when it is not there.
+    Ingest(IngestArgs),
+    /// Say what a file holds.
+    Info(FileArgs),
+    /// Check every byte and the whole log of a file.
+    Verify(FileArgs),
+    /// Merge segments and give back unused space.
+    Compact(FileArgs),
+    /// Ingest the bundled captures into a file and show what is in it.
+    Demo(DemoArgs),
+}
+
+/// SQL over a file.
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// The .spans file; a quoted pattern opens several as one.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<String>,
+    /// Statements to run.
+    #[arg(value_name = "SQL")]
+    pub(crate) sql: Vec<String>,
+    /// Run a statement; may be repeated.
+    #[arg(short = 'c', long = "command", value_name = "SQL")]
+    pub(crate) commands: Vec<String>,
+    /// Run the statements of a file; - is stdin.
+    #[arg(short = 'f', long = "file", value_name = "PATH")]
+    pub(crate) script: Option<PathBuf>,
+    /// Attach another file: FILE=NAME, or FILE AS NAME.
+    #[arg(long, value_name = "FILE=NAME", num_args = 1..=3)]
+    pub(crate) attach: Vec<String>,
+    /// Read statements from stdin, also from a terminal, without prompts.
+    #[arg(long)]
+    pub(crate) batch: bool,
+    /// Stop at the first error.
+    #[arg(long)]
+    pub(crate) bail: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// Open without writing; queries always do.
+    #[arg(long)]
+    pub(crate) readonly: bool,
+}
+
+/// How results look.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// A table in ASCII (the default).
+    #[arg(long, group = "format")]
+    pub(crate) table: bool,
+    /// A table with box characters.
+    #[arg(long = "box", group = "format")]
+    pub(crate) boxed: bool,
+    /// A Markdown table.
+    #[arg(long, group = "format")]
+    pub(crate) markdown: bool,
+    /// Comma-separated values.
+    #[arg(long, group = "format")]
+    pub(crate) csv: bool,
+    /// Tab-separated values.
+    #[arg(long, group = "format")]
+    pub(crate) tabs: bool,
+    /// One JSON array.
+    #[arg(long, group = "format")]
+    pub(crate) json: bool,
+    /// One JSON object per line.
+    #[arg(long, group = "format")]
+    pub(crate) jsonl: bool,
+    /// One value per line.
+    #[arg(long, group = "format")]
+    pub(crate) line: bool,
+    /// Write the result to a Parquet file.
+    #[arg(long, group = "format", value_name = "OUT")]
+    pub(crate) parquet: Option<PathBuf>,
+    /// Write column names (the default).
+    #[arg(long, overrides_with = "noheader")]
+    pub(crate) header: bool,
+    /// Leave column names out.
+    #[arg(long, overrides_with = "header")]
+    pub(crate) noheader: bool,
+    /// Text for NULL.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) nullvalue: Option<String>,
+}
+
+/// What a query may use.
+#[derive(Debug, Args)]
+pub(crate) struct LimitArgs {
+    /// Memory for sorts, aggregates and joins before they spill, in MiB.
+    #[arg(long = "memory-limit", value_name = "MIB", default_value_t = 2048)]
+    pub(crate) memory_limit_mib: usize,
+    /// Folder for spilled data; the system's temporary folder by default.
+    #[arg(long = "spill-dir", value_name = "DIR")]
+    pub(crate) spill_dir: Option<PathBuf>,
+    /// How much may be spilled, in MiB; 0 forbids it.
+    #[arg(long = "spill-limit", value_name = "MIB", default_value_t = 65536)]
+    pub(crate) spill_limit_mib: u64,
+    /// How many cores to use.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// A file, and nothing more.
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
+    /// The .spans file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// Ingest.
+#[derive(Debug, Args)]
+pub(crate) struct IngestArgs {
+    /// The .spans file to write to.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Files, folders, patterns, or - for stdin: OTLP protobuf, JSON or JSON lines, also gzip or zstd.
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<String>,
+    /// Keep rejected records in this file, as they came.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rejects: Option<PathBuf>,
+    /// No progress and no summary.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Demo.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Show this file in place of the bundled captures.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Parses the command line. On a usage error, and for help, it prints and says with which code to exit.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
+    Cli::try_parse_from(double_dashes(args)).map_err(|e| match e.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // Nothing is left to do when stdout is gone.
+            let _ = e.print();
+            0
+        }
+        ErrorKind::UnknownArgument => {
+            eprintln!("spanfile: {}", unknown(&e));
+            2
+        }
+        _ => {
+            let _ = e.print();
+            2
+        }
+    })
+}
+
+/// `-json` is `--json`: sqlite's and DuckDB's shells write long options with one dash. Short options keep
+/// theirs, and so do numbers and a lone dash.
+fn double_dashes(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut rest_is_plain = false;
+    args.into_iter()
+        .map(|arg| {
+            let Some(text) = arg.to_str() else { return arg };
+            rest_is_plain |= text == "--";
+            let word = text.strip_prefix('-').unwrap_or("");
+            let long = word.chars().count() > 1 && word.starts_with(|c: char| c.is_ascii_alphabetic());
+            if long && !rest_is_plain { OsString::from(format!("-{text}")) } else { arg }
+        })
+        .collect()
+}
+
+fn unknown(e: &clap::Error) -> String {
+    let text = |kind| match e.get(kind) {
+        Some(ContextValue::String(s)) => Some(s.clone()),
+        Some(ContextValue::Strings(v)) => v.first().cloned(),
+        _ => None,
+    };
+    let given = text(ContextKind::InvalidArg).unwrap_or_default();
+    let meant = text(ContextKind::SuggestedArg).or_else(|| closest(&given));
+    match meant {
+        Some(m) => format!("unknown option {given}; did you mean {m}?"),
+        None => format!("unknown option {given}; see --help"),
+    }
+}
+
+fn closest(given: &str) -> Option<String> {
+    const LIKENESS: f64 = 0.7;
+    let given = given.trim_start_matches('-');
+    let command = Cli::command();
+    let names = command.get_arguments().filter_map(|a| a.get_long());
+    names
+        .map(|n| (strsim::jaro_winkler(given, n), n))
+        .filter(|(score, _)| *score >= LIKENESS)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, n)| format!("--{n}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn one_dash_or_two() {
+        let words = |a: &[&str]| double_dashes(a.iter().map(OsString::from));
+        assert_eq!(
+            words(&["x", "-json", "--csv", "-c", "-", "-1.5", "--", "-json"]),
+            ["x", "--json", "--csv", "-c", "-", "-1.5", "--", "-json"]
+        );
+    }
+}

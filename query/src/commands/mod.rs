@@ -1,0 +1,92 @@
+//! The verbs, one file each.
+
+mod compact;
+mod demo;
+mod info;
+mod ingest;
+mod query;
+mod script;
+mod verify;
+
+use std::path::Path;
+
+use spanfile_query::QueryError;
+
+use crate::cli::{Cli, Verb};
+
+/// Exit codes.
+pub(crate) mod exit {
+    /// All went well.
+    pub(crate) const FINE: u8 = 0;
+    /// SQL or I/O failed.
+    pub(crate) const FAILED: u8 = 1;
+    /// The command line made no sense.
+    pub(crate) const USAGE: u8 = 2;
+    /// Done, but some input was rejected.
+    pub(crate) const REJECTED: u8 = 3;
+    /// Stopped by Ctrl-C, as shells expect it.
+    pub(crate) const INTERRUPTED: u8 = 130;
+}
+
+/// Runs what the command line asks for and says how to exit.
+pub(crate) fn run(cli: Cli) -> u8 {
+    let done = match cli.verb {
+        None => query::run(cli.query),
+        Some(Verb::Query(args)) => query::run(args),
+        Some(Verb::Ingest(args)) => ingest::run(&args),
+        Some(Verb::Info(args)) => info::run(&args),
+        Some(Verb::Verify(args)) => verify::run(&args),
+        Some(Verb::Compact(args)) => compact::run(&args),
+        Some(Verb::Demo(args)) => demo::run(&args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(e) if e.is_broken_pipe() => exit::FINE,
+        Err(QueryError::Cancelled) => {
+            eprintln!("spanfile: interrupted");
+            exit::INTERRUPTED
+        }
+        Err(e) => {
+            eprintln!("spanfile: {e}");
+            exit::FAILED
+        }
+    }
+}
+
+/// An error of the store about a file.
+fn store_error(path: &Path, source: spanfile::Error) -> QueryError {
+    QueryError::Store { path: path.to_path_buf(), source: Box::new(source) }
+}
+
+/// An error of writing to stdout.
+fn output_error(source: std::io::Error) -> QueryError {
+    QueryError::Io { path: "output".into(), source }
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Bytes as people read them.
+fn human_bytes(n: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if n < 1024 {
+        return format!("{n} B");
+    }
+    let mut value = n as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}

@@ -1,0 +1,264 @@
+//! A session over attached files: from SQL text to a stream of rows.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList};
+use datafusion::datasource::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry, ObjectStoreUrl};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::object_store::memory::InMemory;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::{SQLOptions, SessionConfig};
+use futures::TryStreamExt;
+
+use crate::cancel::YieldingJoins;
+use crate::catalog::Database;
+use crate::error::{QueryError, Result};
+use crate::provider::STORE_URL;
+use crate::{diagnose, functions, statement};
+
+/// Name of the one catalog.
+const CATALOG: &str = "spanfile";
+/// Schema of the file that was opened.
+const MAIN: &str = "main";
+/// Names that mean something else in SQL.
+const RESERVED: [&str; 3] = [CATALOG, MAIN, "information_schema"];
+
+/// Bounds and places of a session.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Memory that operators which collect rows may use together; beyond it they spill to disk.
+    pub memory_limit_bytes: usize,
+    /// Where to spill; the system's temporary folder when `None`.
+    pub spill_dir: Option<PathBuf>,
+    /// How much may be spilled; 0 forbids it.
+    pub spill_limit_bytes: u64,
+    /// How many cores a query uses; all when `None`.
+    pub threads: Option<usize>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        const GIB: u64 = 1 << 30;
+        EngineOptions { memory_limit_bytes: 2 << 30, spill_dir: None, spill_limit_bytes: 64 * GIB, threads: None }
+    }
+}
+
+/// A session: attached files, and SQL over them.
+///
+/// ```no_run
+/// # async fn run() -> spanfile_query::Result<()> {
+/// let engine = spanfile_query::Engine::open("runs.spans", Default::default())?;
+/// let rows = engine.sql("SELECT kind, count(*) FROM spans GROUP BY kind").await?.collect().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Engine {
+    state: SessionState,
+    catalog: Arc<MemoryCatalogProvider>,
+    databases: Mutex<Vec<(String, Arc<Database>)>>,
+}
+
+impl Engine {
+    /// Opens one file, read-only.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open(path: impl AsRef<Path>, options: EngineOptions) -> Result<Self> {
+        Self::open_all(&[path.as_ref().to_path_buf()], options)
+    }
+
+    /// Opens several files as one: each table has the rows of all of them.
+    ///
+    /// # Errors
+    /// When there are none, or one cannot be opened.
+    pub fn open_all(paths: &[PathBuf], options: EngineOptions) -> Result<Self> {
+        let engine = Self::new(options)?;
+        engine.register(MAIN, paths)?;
+        Ok(engine)
+    }
+
+    fn new(options: EngineOptions) -> Result<Self> {
+        let engine_error = |e| QueryError::Execution(Box::new(e));
+        // Nothing but segments can be scanned: the default registry's way to local files is taken out.
+        let stores = DefaultObjectStoreRegistry::new();
+        stores.deregister_store(ObjectStoreUrl::local_filesystem().as_ref()).map_err(engine_error)?;
+        stores.register_store(STORE_URL.as_ref(), Arc::new(InMemory::new()));
+        let spill = match (options.spill_limit_bytes, &options.spill_dir) {
+            (0, _) => DiskManagerMode::Disabled,
+            (_, Some(dir)) => DiskManagerMode::Directories(vec![dir.clone()]),
+            (_, None) => DiskManagerMode::OsTmpDirectory,
+        };
+        let runtime = RuntimeEnvBuilder::new()
+            .with_object_store_registry(Arc::new(stores))
+            .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_limit_bytes)))
+            .with_disk_manager_builder(
+                DiskManagerBuilder::default()
+                    .with_mode(spill)
+                    .with_max_temp_directory_size(options.spill_limit_bytes),
+            )
+            .build_arc()
+            .map_err(engine_error)?;
+        let catalog = Arc::new(MemoryCatalogProvider::new());
+        let catalogs = MemoryCatalogProviderList::new();
+        datafusion::catalog::CatalogProviderList::register_catalog(&catalogs, CATALOG.into(), Arc::clone(&catalog) as _);
+        let state = SessionStateBuilder::new()
+            .with_config(session_config(&options))
+            .with_runtime_env(runtime)
+            .with_catalog_list(Arc::new(catalogs))
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(YieldingJoins))
+            .build();
+        let mut engine = Engine { state, catalog, databases: Mutex::default() };
+        functions::register(&mut engine.state).map_err(engine_error)?;
+        Ok(engine)
+    }
+
+    /// Attaches one or several files as a schema: `alias.spans`, `alias.events` and so on.
+    ///
+    /// # Errors
+    /// When the alias is taken or no plain name, or a file cannot be opened.
+    pub fn attach(&self, paths: &[PathBuf], alias: &str) -> Result<()> {
+        let refuse = |reason| Err(QueryError::Alias { alias: alias.to_owned(), reason });
+        let mut chars = alias.chars();
+        let plain = chars.next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
+            && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if !plain {
+            return refuse("a name is made of lower-case letters, digits and _");
+        }
+        if RESERVED.contains(&alias) || self.database_names().iter().any(|n| n == alias) {
+            return refuse("the name is taken");
+        }
+        self.register(alias, paths)
+    }
+
+    fn register(&self, name: &str, paths: &[PathBuf]) -> Result<()> {
+        if paths.is_empty() {
+            return Err(QueryError::NoFiles { pattern: String::new() });
+        }
+        let database = Arc::new(Database::open(paths)?);
+        self.catalog
+            .register_schema(name, Arc::clone(&database) as _)
+            .map_err(|e| QueryError::Execution(Box::new(e)))?;
+        self.databases.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), database));
+        Ok(())
+    }
+
+    /// Names of the attached databases, `main` first.
+    pub fn database_names(&self) -> Vec<String> {
+        self.databases().into_iter().map(|(n, _)| n).collect()
+    }
+
+    /// Each attached database with its files.
+    pub fn attached(&self) -> Vec<(String, Vec<PathBuf>)> {
+        self.databases().into_iter().map(|(n, d)| (n, d.paths().map(Path::to_path_buf).collect())).collect()
+    }
+
+    fn databases(&self) -> Vec<(String, Arc<Database>)> {
+        self.databases.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Plans one statement. It sees what is committed now, and nothing later.
+    ///
+    /// # Errors
+    /// When the text is not one valid, reading statement.
+    pub async fn sql(&self, text: &str) -> Result<Query> {
+        let parsed = statement::parse(text)?;
+        for (_, d) in self.databases() {
+            d.refresh()?;
+        }
+        let mut state = self.state.clone();
+        state.mark_start_execution();
+        let plan = state.statement_to_plan(parsed).await.map_err(|e| diagnose::planning(self, text, e))?;
+        // What the statement's kind did not give away, such as a write inside a WITH, the plan does.
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)
+            .map_err(|e| diagnose::planning(self, text, e))?;
+        let physical = state.create_physical_plan(&plan).await.map_err(|e| diagnose::planning(self, text, e))?;
+        Ok(Query { state, logical: plan, physical })
+    }
+}
+
+fn session_config(options: &EngineOptions) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, MAIN)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true);
+    if let Some(n) = options.threads {
+        config = config.with_target_partitions(n.max(1));
+    }
+    let o = config.options_mut();
+    // A join's dynamic filter would become a row filter of the scan; measured, that doubles a cost join.
+    o.optimizer.enable_join_dynamic_filter_pushdown = false;
+    // The store caches metadata; column statistics of sixty columns are not wanted at every plan.
+    o.execution.collect_statistics = false;
+    o.sql_parser.collect_spans = true;
+    // NULL sorts last in either direction: "the slowest" are not the spans without a duration.
+    o.sql_parser.default_null_ordering = "nulls_last".into();
+    o.execution.time_zone = Some("UTC".into());
+    config
+}
+
+/// A planned statement.
+#[derive(Debug)]
+pub struct Query {
+    state: SessionState,
+    logical: LogicalPlan,
+    physical: Arc<dyn ExecutionPlan>,
+}
+
+impl Query {
+    /// Names and types of the result's columns.
+    pub fn schema(&self) -> SchemaRef {
+        self.physical.schema()
+    }
+
+    /// The plan before DataFusion chose how to run it.
+    pub fn logical_plan(&self) -> &LogicalPlan {
+        &self.logical
+    }
+
+    /// The plan that runs; its metrics say what was read.
+    pub fn physical_plan(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.physical
+    }
+
+    /// Starts the query. Dropping the stream stops it.
+    ///
+    /// # Errors
+    /// When an operator cannot start.
+    pub fn stream(&self) -> Result<SendableRecordBatchStream> {
+        execute_stream(Arc::clone(&self.physical), self.state.task_ctx()).map_err(diagnose::execution)
+    }
+
+    /// Runs the query and gathers its rows; for results known to be small.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn collect(&self) -> Result<Vec<RecordBatch>> {
+        self.stream()?.try_collect().await.map_err(diagnose::execution)
+    }
+}
+
+/// Expands a path that may be a pattern. A path that names a file is taken as it is.
+///
+/// # Errors
+/// When the pattern is malformed or matches nothing.
+pub fn expand(pattern: &str) -> Result<Vec<PathBuf>> {
+    if Path::new(pattern).exists() || !pattern.contains(['*', '?', '[']) {
+        return Ok(vec![PathBuf::from(pattern)]);
+    }
+    let none = || QueryError::NoFiles { pattern: pattern.to_owned() };
+    let paths: Vec<PathBuf> = glob::glob(pattern).map_err(|_| none())?.filter_map(std::result::Result::ok).collect();
+    if paths.is_empty() { Err(none()) } else { Ok(paths) }
+}

@@ -1,0 +1,23 @@
+//! Functions that DataFusion does not bring: JSON access, and names that analysts know from elsewhere.
+
+mod mode;
+mod rewritten;
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+
+/// Registers all of them.
+pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    datafusion_functions_json::register_all(registry)?;
+    for f in rewritten::Rewritten::all() {
+        registry.register_udf(Arc::new(ScalarUDF::from(f)))?;
+    }
+    for f in rewritten::RewrittenAggregate::all() {
+        registry.register_udaf(Arc::new(AggregateUDF::from(f)))?;
+    }
+    registry.register_udaf(Arc::new(AggregateUDF::from(mode::Mode::new())))?;
+    Ok(())
+}
