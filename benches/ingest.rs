@@ -107,7 +107,11 @@ fn report(what: &str, rounds: u32, mut run: impl FnMut() -> u64) {
     let spans: u64 = (0..rounds).map(|_| run()).sum();
     let micros = |d: Duration| d.as_secs_f64() * 1e6 / spans as f64;
     let cpu = cpu.zip(cpu_time()).map(|(a, b)| micros(b - a));
-    println!("{what}: {spans} spans, {:.2} µs wall per span, {:.2} µs CPU per span", micros(wall.elapsed()), cpu.unwrap_or(f64::NAN));
+    println!(
+        "{what}: {spans} spans, {:.2} µs wall per span, {:.2} µs CPU per span",
+        micros(wall.elapsed()),
+        cpu.unwrap_or(f64::NAN)
+    );
 }
 
 fn decode(data: &[u8]) -> u64 {

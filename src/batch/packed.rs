@@ -137,8 +137,7 @@ impl Packer {
         self.out.clear();
         self.out.push(VERSION);
         for l in links {
-            let extra =
-                [("otel.dropped_attributes_count", l.dropped_attributes_count), ("otel.flags", l.flags)];
+            let extra = [("otel.dropped_attributes_count", l.dropped_attributes_count), ("otel.flags", l.flags)];
             attributes(&mut self.json, &l.attributes, &extra);
             put_link(&mut self.out, l.trace_id, l.span_id, &l.trace_state, &self.json);
         }
@@ -163,7 +162,9 @@ fn attributes(out: &mut String, attributes: &[(std::borrow::Cow<'_, str>, Value<
 
 fn put_event(out: &mut Vec<u8>, time: Option<i64>, name: &str, attributes: &str) {
     out.push(
-        flag(time.is_some(), EVENT_TIME) | flag(!name.is_empty(), EVENT_NAME) | flag(!attributes.is_empty(), EVENT_ATTRIBUTES),
+        flag(time.is_some(), EVENT_TIME)
+            | flag(!name.is_empty(), EVENT_NAME)
+            | flag(!attributes.is_empty(), EVENT_ATTRIBUTES),
     );
     if let Some(t) = time {
         out.extend_from_slice(&t.to_le_bytes());

@@ -57,7 +57,8 @@ pub(super) fn text_bound(bytes: usize) -> usize {
 }
 
 pub(super) fn span_text_bound(span: &Span<'_>) -> Result<usize, RejectReason> {
-    let mut bytes = span.name.len() + span.trace_state.len() + span.status_message.len() + attributes(&span.attributes)?;
+    let mut bytes =
+        span.name.len() + span.trace_state.len() + span.status_message.len() + attributes(&span.attributes)?;
     for event in &span.events {
         bytes += event.name.len() + attributes(&event.attributes)?;
     }

@@ -80,7 +80,10 @@ fn a_rejected_span_leaves_no_trace() {
             Span { events: vec![Event { time_unix_nano: 1 << 63, ..Event::default() }], ..span() },
             RejectReason::TimeOutOfRange { field: "event time", unix_nano: 1 << 63 },
         ),
-        (Span { attributes: vec![("k".into(), deep)], ..span() }, RejectReason::TooDeep { limit: crate::limits::VALUE_DEPTH }),
+        (
+            Span { attributes: vec![("k".into(), deep)], ..span() },
+            RejectReason::TooDeep { limit: crate::limits::VALUE_DEPTH },
+        ),
     ];
     for (bad, reason) in cases {
         assert_eq!(b.push_span(&bad), Err(reason));

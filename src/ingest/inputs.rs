@@ -100,8 +100,7 @@ pub fn expand<S: AsRef<str>>(names: &[S]) -> Result<Vec<Input>, InputError> {
             visit(path, &mut out)?;
             continue;
         }
-        let matches =
-            glob::glob(name).map_err(|error| InputError::Pattern { name: name.to_owned(), error })?;
+        let matches = glob::glob(name).map_err(|error| InputError::Pattern { name: name.to_owned(), error })?;
         let mut found = false;
         for entry in matches {
             let path = entry.map_err(|e| {

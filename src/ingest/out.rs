@@ -88,12 +88,7 @@ impl<'s> Out<'s> {
     }
 
     /// One reject for all that is left of the stream.
-    pub(super) fn reject_rest(
-        &mut self,
-        window: &mut Window<'_>,
-        line: Option<u64>,
-        reason: &str,
-    ) -> Result<(), Halt> {
+    pub(super) fn reject_rest(&mut self, window: &mut Window<'_>, line: Option<u64>, reason: &str) -> Result<(), Halt> {
         let position = Position { line, byte: window.offset() };
         self.malformed(Place { position, bytes: window.bytes() }, None, reason)?;
         window.consume(window.len());

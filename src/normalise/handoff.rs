@@ -23,9 +23,9 @@ const TARGET_ARGUMENTS: [&str; 6] =
     ["to_agent", "coworker", "agent_name", "kwargs.to_agent", "kwargs.coworker", "kwargs.agent_name"];
 
 fn tool_name<'a>(span: &'a Span<'_>) -> &'a str {
-    let named = ["gen_ai.tool.name", "tool.name"].iter().find_map(|key| {
-        span.attributes.iter().filter(|(k, _)| k == key).find_map(|(_, v)| present_text(v))
-    });
+    let named = ["gen_ai.tool.name", "tool.name"]
+        .iter()
+        .find_map(|key| span.attributes.iter().filter(|(k, _)| k == key).find_map(|(_, v)| present_text(v)));
     let name = named.unwrap_or(&span.name);
     let name = name.strip_prefix("execute_tool ").unwrap_or(name);
     name.strip_suffix(".run").unwrap_or(name)

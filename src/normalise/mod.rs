@@ -117,13 +117,7 @@ impl Normaliser {
         }
     }
 
-    fn apply_rules<'a>(
-        &self,
-        span: &'a Span<'_>,
-        kind: Kind,
-        row: &mut Row<'a>,
-        winners: &mut [Winner; col::COUNT],
-    ) {
+    fn apply_rules<'a>(&self, span: &'a Span<'_>, kind: Kind, row: &mut Row<'a>, winners: &mut [Winner; col::COUNT]) {
         for &(i, entry) in &self.hits {
             let value = &span.attributes[i].1;
             for ranked in &entry.rules {
@@ -175,9 +169,12 @@ fn fill_error<'a>(span: &'a Span<'_>, row: &mut Row<'a>) {
     if span.status != StatusCode::Error || row.is_set(col::ERROR_TYPE) {
         return;
     }
-    let exception = span.events.iter().rev().filter(|e| e.name == "exception").find_map(|e| {
-        e.attributes.iter().find(|(k, _)| k == "exception.type").and_then(|(_, v)| present_text(v))
-    });
+    let exception = span
+        .events
+        .iter()
+        .rev()
+        .filter(|e| e.name == "exception")
+        .find_map(|e| e.attributes.iter().find(|(k, _)| k == "exception.type").and_then(|(_, v)| present_text(v)));
     if let Some(class) = exception {
         row.set_str(col::ERROR_TYPE, class);
     }

@@ -15,9 +15,7 @@ impl ResourceColumns {
     pub(crate) fn new(resource: &Resource<'_>) -> Self {
         let first = |keys: &[&str]| {
             keys.iter()
-                .find_map(|key| {
-                    resource.attributes.iter().filter(|(k, _)| k == key).find_map(|(_, v)| present_text(v))
-                })
+                .find_map(|key| resource.attributes.iter().filter(|(k, _)| k == key).find_map(|(_, v)| present_text(v)))
                 .unwrap_or_default()
                 .to_owned()
         };

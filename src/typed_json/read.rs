@@ -157,8 +157,7 @@ impl<'de> Visitor<'de> for RawVisitor {
                 None => Ok(Raw::Object(vec![(Cow::Owned(key), first.interpret()?)])),
             };
         };
-        let mut entries =
-            vec![(Cow::Owned(key), first.interpret()?), (Cow::Owned(key2), second.interpret()?)];
+        let mut entries = vec![(Cow::Owned(key), first.interpret()?), (Cow::Owned(key2), second.interpret()?)];
         while let Some((key, raw)) = map.next_entry::<String, Raw>()? {
             entries.push((Cow::Owned(key), raw.interpret()?));
         }

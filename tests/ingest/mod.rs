@@ -1,5 +1,10 @@
 //! From files to batches.
 
 mod captures;
-mod independent;
+mod formats;
 mod gather;
+mod huge;
+mod independent;
+mod properties;
+mod rejects;
+mod requests;

@@ -121,7 +121,11 @@ impl Frame {
     }
 }
 
-fn parse_at<'a, T: Deserialize<'a>>(bytes: &'a [u8], range: Option<Range<usize>>, base: Base) -> Result<Option<T>, String> {
+fn parse_at<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    range: Option<Range<usize>>,
+    base: Base,
+) -> Result<Option<T>, String> {
     match range {
         None => Ok(None),
         Some(r) => parse(&bytes[r.clone()], base.byte + r.start as u64).map(Some),
@@ -204,12 +208,7 @@ fn malformed(bytes: &[u8], base: Base, from: usize, b: &Broken, out: &mut Out<'_
 }
 
 /// Takes one span or log record.
-pub(super) fn record(
-    bytes: &[u8],
-    base: impl Fn() -> Base,
-    signal: Signal,
-    out: &mut Out<'_>,
-) -> Result<(), Halt> {
+pub(super) fn record(bytes: &[u8], base: impl Fn() -> Base, signal: Signal, out: &mut Out<'_>) -> Result<(), Halt> {
     let place = || base().place(bytes, 0..bytes.len());
     let result = match signal {
         Signal::Traces => match serde_json::from_slice::<SpanJson<'_>>(bytes) {

@@ -171,7 +171,8 @@ pub(super) const DOCUMENT_START_BYTES: usize = 256;
 
 /// Whether an OTLP document begins at the front of these bytes; `None` when there are too few to tell.
 pub(super) fn document_begins(bytes: &[u8]) -> Option<bool> {
-    const KEYS: [&[u8]; 4] = [b"\"resourceSpans\"", b"\"resourceLogs\"", b"\"resourceMetrics\"", b"\"resourceProfiles\""];
+    const KEYS: [&[u8]; 4] =
+        [b"\"resourceSpans\"", b"\"resourceLogs\"", b"\"resourceMetrics\"", b"\"resourceProfiles\""];
     let Some(rest) = bytes.strip_prefix(b"{") else {
         return if bytes.is_empty() { None } else { Some(false) };
     };

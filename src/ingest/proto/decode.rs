@@ -6,9 +6,7 @@ use std::borrow::Cow;
 
 use super::wire::{Field, Reader, Result};
 use crate::limits::VALUE_DEPTH;
-use crate::model::{
-    Attributes, Event, Link, LogRecord, Resource, Scope, Span, SpanId, TraceId, Value,
-};
+use crate::model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, SpanId, TraceId, Value};
 
 pub(super) fn resource(bytes: &[u8]) -> Result<Resource<'_>> {
     let mut out = Resource::default();
@@ -230,4 +228,3 @@ pub(super) fn span_id_of(bytes: &[u8], field_number: u32) -> Option<SpanId> {
     }
     None
 }
-

@@ -137,9 +137,8 @@ pub(super) fn resource(window: &mut Window<'_>, mut left: u64, out: &mut Out<'_>
             CHILDREN => {
                 if !began {
                     let Some(bytes) = &resource_bytes else {
-                        let reason = format!(
-                            "spans before their resource, in more than {DOCUMENT_BYTES} bytes or cut short"
-                        );
+                        let reason =
+                            format!("spans before their resource, in more than {DOCUMENT_BYTES} bytes or cut short");
                         return reject(window, left, out, &reason);
                     };
                     match decode::resource(bytes) {
@@ -155,7 +154,12 @@ pub(super) fn resource(window: &mut Window<'_>, mut left: u64, out: &mut Out<'_>
                 None => return ended(window, out),
             },
             HEADER | SCHEMA_URL if body > 0 => {
-                go!(reject(window, whole, out, "resource or schema URL behind a long list of spans, which were kept without it"));
+                go!(reject(
+                    window,
+                    whole,
+                    out,
+                    "resource or schema URL behind a long list of spans, which were kept without it"
+                ));
             }
             message::LIBRARY_SPANS => {
                 go!(reject(window, whole, out, "instrumentation library spans are not supported"));
@@ -244,7 +248,12 @@ fn scope(window: &mut Window<'_>, mut left: u64, out: &mut Out<'_>) -> Result<Fl
                 go!(reject(window, whole, out, &format!("record of {body} bytes, more than {RECORD_BYTES}")));
             }
             HEADER | SCHEMA_URL if body > 0 => {
-                go!(reject(window, whole, out, "scope or schema URL behind a long list of spans, which were kept without it"));
+                go!(reject(
+                    window,
+                    whole,
+                    out,
+                    "scope or schema URL behind a long list of spans, which were kept without it"
+                ));
             }
             _ => go!(skip(window, whole, out)),
         }
