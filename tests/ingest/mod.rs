@@ -2,7 +2,7 @@
 
 mod captures;
 mod formats;
-mod gather;
+pub(crate) mod gather;
 mod huge;
 mod independent;
 mod properties;

@@ -5,6 +5,7 @@
 //! each span's extent first and parses it by itself, so that what is wrong with one does not touch its neighbours.
 
 mod element;
+mod number;
 mod scan;
 mod typed;
 mod value;
