@@ -3,6 +3,8 @@
 //! `SPANFILE_BENCH_DATA` names an OTLP file to measure with (best some 100 MB); else the captures in `testdata`
 //! are used, repeated. Prints CPU time per span, since wall time on a busy machine says little.
 
+#![allow(clippy::expect_used, reason = "a benchmark without its data has nothing to say")]
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -72,6 +72,6 @@ pub use import::{Importer, Rejects};
 pub use scan::{Compare, Scan, ScanRequest, ScanValue, Trace};
 pub use segment::Table;
 pub use store::{
-    Commit, CompactOptions, CompactReport, FileInfo, GroupWriter, Options, Part, Problem, Segment, Snapshot, Stats,
-    Store, Tail, VerifyReport, Writer,
+    Commit, CompactOptions, CompactReport, Counters, FileInfo, GroupWriter, Options, Part, Problem, Segment, Snapshot,
+    Stats, Store, Tail, VerifyReport, Writer,
 };

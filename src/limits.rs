@@ -3,6 +3,9 @@
 /// How much is asked of a reader at a time.
 pub const READ_BYTES: usize = 1 << 20;
 
+/// Likewise, until the input has proved to be longer than that.
+pub const FIRST_READ_BYTES: usize = 64 << 10;
+
 /// Longest document (a JSON line) or protobuf `ResourceSpans` that is decoded in one piece. Longer ones are walked
 /// span by span, which is a little slower but needs only one span in memory.
 pub const DOCUMENT_BYTES: usize = 8 << 20;

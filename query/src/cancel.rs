@@ -34,7 +34,11 @@ fn may_hold_on(plan: &Arc<dyn ExecutionPlan>) -> bool {
 impl PhysicalOptimizerRule for YieldingJoins {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|p| {
-            Ok(if may_hold_on(&p) { Transformed::yes(Arc::new(CooperativeExec::new(p)) as _) } else { Transformed::no(p) })
+            Ok(if may_hold_on(&p) {
+                Transformed::yes(Arc::new(CooperativeExec::new(p)) as _)
+            } else {
+                Transformed::no(p)
+            })
         })
         .data()
     }

@@ -100,15 +100,17 @@ impl Engine {
             .with_object_store_registry(Arc::new(stores))
             .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_limit_bytes)))
             .with_disk_manager_builder(
-                DiskManagerBuilder::default()
-                    .with_mode(spill)
-                    .with_max_temp_directory_size(options.spill_limit_bytes),
+                DiskManagerBuilder::default().with_mode(spill).with_max_temp_directory_size(options.spill_limit_bytes),
             )
             .build_arc()
             .map_err(engine_error)?;
         let catalog = Arc::new(MemoryCatalogProvider::new());
         let catalogs = MemoryCatalogProviderList::new();
-        datafusion::catalog::CatalogProviderList::register_catalog(&catalogs, CATALOG.into(), Arc::clone(&catalog) as _);
+        datafusion::catalog::CatalogProviderList::register_catalog(
+            &catalogs,
+            CATALOG.into(),
+            Arc::clone(&catalog) as _,
+        );
         let state = SessionStateBuilder::new()
             .with_config(session_config(&options))
             .with_runtime_env(runtime)

@@ -30,7 +30,8 @@ pub fn split(text: &str) -> Vec<Piece<'_>> {
     let mut out = Vec::new();
     let mut tokens: Vec<TokenWithSpan> = Vec::new();
     // An unterminated string or comment is an error of the lexer; the tokens before it are still good.
-    let lexed = Tokenizer::new(&SpanfileDialect, text).with_unescape(false).tokenize_with_location_into_buf(&mut tokens);
+    let lexed =
+        Tokenizer::new(&SpanfileDialect, text).with_unescape(false).tokenize_with_location_into_buf(&mut tokens);
     let starts = line_starts(text);
     let mut begin: Option<(usize, u64)> = None;
     for t in &tokens {
@@ -132,10 +133,9 @@ fn check_sql(statement: &Sql) -> Result<()> {
             what: "SET".into(),
             hint: "limits and formats are options of the command line, see --help",
         }),
-        Sql::AttachDatabase { .. } | Sql::AttachDuckDBDatabase { .. } => Err(QueryError::NotAllowed {
-            what: "ATTACH".into(),
-            hint: "attach other files with --attach FILE=NAME",
-        }),
+        Sql::AttachDatabase { .. } | Sql::AttachDuckDBDatabase { .. } => {
+            Err(QueryError::NotAllowed { what: "ATTACH".into(), hint: "attach other files with --attach FILE=NAME" })
+        }
         other => {
             // The statement's first words name it well enough: INSERT INTO, CREATE TABLE, DROP TABLE, ...
             let text = other.to_string();
@@ -191,7 +191,10 @@ mod tests {
             [("select ';'", true), ("select \"x;y\" /* ; */", true), ("select 1", false)]
         );
         assert_eq!(texts(" -- nothing\n;;"), []);
-        assert_eq!(texts("select 'it''s; fine'; select 'open;"), [("select 'it''s; fine'", true), ("select 'open;", false)]);
+        assert_eq!(
+            texts("select 'it''s; fine'; select 'open;"),
+            [("select 'it''s; fine'", true), ("select 'open;", false)]
+        );
         assert_eq!(texts("'open;"), [("'open;", false)]);
         assert_eq!(texts("select 'é';select 'ü' ;"), [("select 'é'", true), ("select 'ü'", true)]);
         assert_eq!(split("select 1;\n\n  select 2;")[1].line, 3);
@@ -236,7 +239,9 @@ mod tests {
                 parse(bad)
             );
         }
-        assert!(matches!(parse("insert into spans values (1)"), Err(QueryError::NotAllowed { what, .. }) if what.starts_with("INSERT")));
+        assert!(
+            matches!(parse("insert into spans values (1)"), Err(QueryError::NotAllowed { what, .. }) if what.starts_with("INSERT"))
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::compression::Decompressed;
-use crate::limits::READ_BYTES;
+use crate::limits::{FIRST_READ_BYTES, READ_BYTES};
 
 /// The unread part of a stream, filled on demand and consumed from the front.
 pub(super) struct Window<'r> {
@@ -50,13 +50,15 @@ impl<'r> Window<'r> {
         if self.finished {
             return Ok(false);
         }
-        if self.buffer.len() - self.end < READ_BYTES && self.start > 0 {
+        // Small inputs are common and should not pay for a large buffer.
+        let room = if self.offset + self.len() as u64 > READ_BYTES as u64 { READ_BYTES } else { FIRST_READ_BYTES };
+        if self.buffer.len() - self.end < room && self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
-        if self.buffer.len() - self.end < READ_BYTES {
-            let doubled = (self.buffer.len() * 2).max(self.end + READ_BYTES);
+        if self.buffer.len() - self.end < room {
+            let doubled = (self.buffer.len() * 2).max(self.end + room);
             self.buffer.resize(doubled, 0);
         }
         loop {

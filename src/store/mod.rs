@@ -30,7 +30,7 @@ pub use compact::{CompactOptions, CompactReport};
 pub use group::GroupWriter;
 pub use options::Options;
 pub use part::{Part, Segment};
-pub use snapshot::{FileInfo, Snapshot, Tail};
+pub use snapshot::{Counters, FileInfo, Snapshot, Tail};
 pub use verify::{Problem, VerifyReport};
 pub use writer::{Commit, Writer};
 

@@ -34,6 +34,15 @@ pub struct FileInfo {
     pub created_at_unix_nano: i64,
 }
 
+/// What became of rows that came more than once, since the file was created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// Rows that were dropped because they were there already.
+    pub duplicates: u64,
+    /// Rows that took the place of others with the same ids.
+    pub replaced: u64,
+}
+
 /// A consistent view of a file. Cheap to clone; holding one keeps the pages it sees from being reused.
 #[derive(Clone)]
 pub struct Snapshot(Arc<Inner>);
@@ -127,6 +136,12 @@ impl Snapshot {
     /// Number of the commit that this snapshot sees; grows with every commit.
     pub fn version(&self) -> u64 {
         self.0.state.head.commit
+    }
+
+    /// Rows that were dropped or replaced since the file was created.
+    pub fn counters(&self) -> Counters {
+        let head = &self.0.state.head;
+        Counters { duplicates: head.duplicates, replaced: head.replaced }
     }
 
     /// The sealed segments, oldest first.

@@ -274,8 +274,8 @@ fn protobuf_and_json_give_identical_rows() {
     let mut pairs = 0;
     for path in captures() {
         let name = path.display().to_string();
-        let twin = PathBuf::from(name.replace(".jsonl", ".pb"));
-        if !name.contains(".jsonl") || !twin.exists() {
+        let twin = PathBuf::from(name.replace(".jsonl", ".pb").replace(".json", ".pb"));
+        if !name.contains(".json") || !twin.exists() {
             continue;
         }
         let a = gather(&std::fs::read(&path).unwrap());

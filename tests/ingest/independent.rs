@@ -10,6 +10,9 @@ use spanfile::model::{Attributes, Value};
 
 type Attrs = Attributes<'static>;
 
+/// Trace id, span id, trace state, attributes, flags.
+pub(crate) type PlainLink = (Vec<u8>, Vec<u8>, String, Attrs, u32);
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PlainSpan {
     pub(crate) trace_id: Vec<u8>,
@@ -23,7 +26,7 @@ pub(crate) struct PlainSpan {
     pub(crate) end: u64,
     pub(crate) attributes: Attrs,
     pub(crate) events: Vec<(u64, String, Attrs)>,
-    pub(crate) links: Vec<(Vec<u8>, Vec<u8>, String, Attrs, u32)>,
+    pub(crate) links: Vec<PlainLink>,
     pub(crate) dropped: [u32; 3],
     pub(crate) status: i64,
     pub(crate) status_message: String,

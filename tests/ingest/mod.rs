@@ -1,5 +1,10 @@
 //! From files to batches.
 
 mod captures;
-mod gather;
+mod formats;
+pub(crate) mod gather;
+mod huge;
 mod independent;
+mod properties;
+mod rejects;
+mod requests;

@@ -3,6 +3,8 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use spanfile::Rejects;
+use spanfile::ingest::{BoxError, Reject};
 use spanfile_query::render::{Format, RenderOptions, render};
 use spanfile_query::{Engine, EngineOptions, QueryError, Result};
 
@@ -49,10 +51,53 @@ pub(crate) fn run(args: &DemoArgs) -> Result<u8> {
     Ok(exit::FINE)
 }
 
-/// SEAM: writes the bundled captures into a new file and says where it is.
+/// Captures of real agent frameworks that come with the program.
+const CAPTURES: [(&str, &[u8]); 6] = [
+    ("langgraph-openinference.loop", include_bytes!("../../../testdata/langgraph-openinference.loop.pb.gz")),
+    ("langgraph-openinference.rag", include_bytes!("../../../testdata/langgraph-openinference.rag.pb")),
+    ("openai_agents-openinference.handoff", include_bytes!("../../../testdata/openai_agents-openinference.handoff.pb")),
+    ("crewai-openinference.normal", include_bytes!("../../../testdata/crewai-openinference.normal.jsonl")),
+    ("openai-otelv2.normal", include_bytes!("../../../testdata/openai-otelv2.normal.pb")),
+    ("openai-otelv2.normal.logs", include_bytes!("../../../testdata/openai-otelv2.normal.logs.pb")),
+];
+
+/// Where the demo writes, in the working directory.
+const DEMO_FILE: &str = "demo.spans";
+
+/// Writes the bundled captures into a file and says where it is. Ingesting is idempotent: a file that is there from
+/// an earlier demo stays as it is.
 fn ingest_captures() -> Result<PathBuf> {
-    let source = std::io::Error::new(std::io::ErrorKind::Unsupported, "ingest is not connected yet");
-    Err(QueryError::Io { path: "demo".into(), source })
+    let path = PathBuf::from(DEMO_FILE);
+    let summary = super::ingest::into_file(&path, NoRejects, |importer, summary| {
+        for (name, bytes) in CAPTURES {
+            let one = spanfile::ingest::ingest(name, bytes, importer)
+                .map_err(|e| QueryError::Io { path: name.into(), source: std::io::Error::other(e) })?;
+            summary.spans += one.spans;
+            summary.logs += one.logs;
+        }
+        Ok(None)
+    })?;
+    println!(
+        "{} captures with {} spans and {} log records are in {}",
+        CAPTURES.len(),
+        summary.spans,
+        summary.logs,
+        path.display()
+    );
+    Ok(path)
+}
+
+/// The captures are good; a bad one would be our own mistake.
+struct NoRejects;
+
+impl Rejects for NoRejects {
+    fn reject(&mut self, reject: &Reject<'_>) -> std::result::Result<(), BoxError> {
+        Err(format!("{}: {}: {}", reject.source, reject.position, reject.reason).into())
+    }
+
+    fn more(&mut self, _bytes: &[u8]) -> std::result::Result<(), BoxError> {
+        Ok(())
+    }
 }
 
 fn show(path: &Path) -> Result<()> {

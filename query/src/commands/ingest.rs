@@ -1,40 +1,41 @@
 //! `spanfile ingest FILE INPUT...`: OTLP in.
 
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use spanfile::ingest::inputs::{self, InputError, Progress};
+use spanfile::ingest::{BoxError, IngestError, Reject};
+use spanfile::{Importer, Options, Rejects, Store};
 use spanfile_query::{QueryError, Result};
 
-use super::{exit, grouped, human_bytes, output_error};
+use super::{exit, grouped, human_bytes, output_error, store_error};
 use crate::cli::IngestArgs;
+
+/// How many rejects are explained one by one.
+const REJECTS_SHOWN: u64 = 5;
 
 /// What an ingest did.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Summary {
-    pub(super) read: u64,
-    pub(super) stored: u64,
+    pub(super) spans: u64,
+    pub(super) logs: u64,
     pub(super) duplicate: u64,
     pub(super) replaced: u64,
     pub(super) rejected: u64,
-    pub(super) input_bytes: u64,
-    /// The first rejections, each with its place.
-    pub(super) first_rejects: Vec<String>,
+    pub(super) bytes: u64,
 }
 
 pub(crate) fn run(args: &IngestArgs) -> Result<u8> {
     let begun = Instant::now();
     let bar = progress(args.quiet);
-    let summary = ingest(args, &mut |bytes, total| {
-        if let Some(total) = total {
-            bar.set_length(total);
-        }
-        bar.set_position(bytes);
-    });
+    let summary = ingest(args, &bar);
     bar.finish_and_clear();
     let summary = summary?;
-    for reject in &summary.first_rejects {
-        eprintln!("spanfile: {reject}");
+    if summary.rejected > REJECTS_SHOWN {
+        eprintln!("spanfile: {} more rejects", grouped(summary.rejected - REJECTS_SHOWN));
     }
     if !args.quiet {
         print(&summary, begun.elapsed()).map_err(output_error)?;
@@ -42,10 +43,116 @@ pub(crate) fn run(args: &IngestArgs) -> Result<u8> {
     Ok(if summary.rejected > 0 { exit::REJECTED } else { exit::FINE })
 }
 
-/// SEAM: the ingest itself. `progress` takes the input bytes read so far, and their total once it is known.
-pub(super) fn ingest(args: &IngestArgs, _progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<Summary> {
-    let source = std::io::Error::new(std::io::ErrorKind::Unsupported, "ingest is not connected yet");
-    Err(QueryError::Io { path: args.file.clone(), source })
+fn ingest(args: &IngestArgs, bar: &ProgressBar) -> Result<Summary> {
+    let source = |e: InputError| QueryError::Io { path: "input".into(), source: std::io::Error::other(e) };
+    let inputs = inputs::expand(&args.inputs).map_err(source)?;
+    let progress = Progress::default();
+    if let Some(total) = inputs::total_bytes(&inputs) {
+        bar.set_length(total);
+    }
+    let rejects = RejectLog::new(args.rejects.as_deref(), bar.clone())?;
+    into_file(&args.file, rejects, |importer, summary| {
+        for input in &inputs {
+            let reader = input.open(&progress).map_err(source)?;
+            let watched = Watched { reader, progress: progress.clone(), bar: bar.clone() };
+            let one = spanfile::ingest::ingest(&input.name(), watched, importer);
+            match one {
+                Ok(one) => {
+                    summary.spans += one.spans;
+                    summary.logs += one.logs;
+                    summary.rejected += one.rejected;
+                    summary.bytes += one.bytes;
+                }
+                // `finish` knows why the writer stopped.
+                Err(IngestError::Stopped(e)) => return Ok(Some(e)),
+                Err(e) => return Err(QueryError::Io { path: input.name().into(), source: std::io::Error::other(e) }),
+            }
+        }
+        Ok(None)
+    })
+}
+
+/// Opens or creates the file, lets `feed` hand over what is to go in, and seals it. What was read before an error
+/// is kept.
+pub(super) fn into_file<R: Rejects>(
+    path: &Path,
+    rejects: R,
+    feed: impl FnOnce(&mut Importer<R>, &mut Summary) -> Result<Option<BoxError>>,
+) -> Result<Summary> {
+    let err = |e| store_error(path, e);
+    let store = Store::open_or_create(path, Options::default()).map_err(err)?;
+    let before = store.snapshot().map_err(err)?.counters();
+    let mut importer = Importer::new(store.writer().map_err(err)?, rejects);
+    let mut summary = Summary::default();
+    let fed = feed(&mut importer, &mut summary);
+    drop(importer.finish().map_err(err)?);
+    if let Some(stopped) = fed? {
+        return Err(QueryError::Io { path: path.into(), source: std::io::Error::other(stopped) });
+    }
+    let after = store.snapshot().map_err(err)?.counters();
+    summary.duplicate = after.duplicates - before.duplicates;
+    summary.replaced = after.replaced - before.replaced;
+    Ok(summary)
+}
+
+/// Says what was rejected, the first few times, and keeps all of it where the user asked for that.
+struct RejectLog {
+    shown: u64,
+    bar: ProgressBar,
+    kept: Option<(PathBuf, BufWriter<File>)>,
+}
+
+impl RejectLog {
+    fn new(path: Option<&Path>, bar: ProgressBar) -> Result<Self> {
+        let open = |p: &Path| match File::create(p) {
+            Ok(f) => Ok((p.to_path_buf(), BufWriter::new(f))),
+            Err(source) => Err(QueryError::Io { path: p.to_path_buf(), source }),
+        };
+        Ok(RejectLog { shown: 0, bar, kept: path.map(open).transpose()? })
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> std::result::Result<(), BoxError> {
+        match &mut self.kept {
+            Some((path, file)) => file
+                .write_all(bytes)
+                .and_then(|()| file.flush())
+                .map_err(|e| format!("{}: cannot keep a reject: {e}", path.display()).into()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Rejects for RejectLog {
+    fn reject(&mut self, reject: &Reject<'_>) -> std::result::Result<(), BoxError> {
+        if self.shown < REJECTS_SHOWN {
+            self.shown += 1;
+            let span = reject.span_id.map(|id| format!(", span {id}")).unwrap_or_default();
+            let line = format!("spanfile: {}: {}{span}: rejected: {}", reject.source, reject.position, reject.reason);
+            self.bar.suspend(|| eprintln!("{line}"));
+        }
+        // One reject per line, so that JSON lines can be mended and read again.
+        self.keep(reject.bytes)?;
+        if reject.bytes.ends_with(b"\n") { Ok(()) } else { self.keep(b"\n") }
+    }
+
+    fn more(&mut self, bytes: &[u8]) -> std::result::Result<(), BoxError> {
+        self.keep(bytes)
+    }
+}
+
+/// A reader that moves the bar.
+struct Watched<R> {
+    reader: R,
+    progress: Progress,
+    bar: ProgressBar,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.reader.read(out)?;
+        self.bar.set_position(self.progress.bytes());
+        Ok(n)
+    }
 }
 
 /// A bar with rate and time left on a terminal, nothing elsewhere.
@@ -63,18 +170,23 @@ fn progress(quiet: bool) -> ProgressBar {
 
 fn print(s: &Summary, took: Duration) -> std::io::Result<()> {
     let seconds = took.as_secs_f64();
-    let rate = if seconds > 0.0 { s.read as f64 / seconds } else { 0.0 };
+    let rate = if seconds > 0.0 { s.spans as f64 / seconds } else { 0.0 };
     let mut out = std::io::stdout().lock();
-    for (name, n) in [
-        ("spans read", s.read),
-        ("stored", s.stored),
+    let records = s.spans + s.logs;
+    let mut lines = vec![("spans read", s.spans)];
+    if s.logs > 0 {
+        lines.push(("logs read", s.logs));
+    }
+    lines.extend([
+        ("stored", records.saturating_sub(s.duplicate)),
         ("duplicate", s.duplicate),
         ("replaced", s.replaced),
         ("rejected", s.rejected),
-    ] {
+    ]);
+    for (name, n) in lines {
         writeln!(out, "{name:<12} {:>14}", grouped(n))?;
     }
-    writeln!(out, "{:<12} {:>14}", "input", human_bytes(s.input_bytes))?;
-    writeln!(out, "{:<12} {seconds:>12.1} s  ({rate:.0} spans/s)", "took")?;
+    writeln!(out, "{:<12} {:>14}", "input", human_bytes(s.bytes))?;
+    writeln!(out, "{:<12} {seconds:>12.1} s  ({} spans/s)", "took", grouped(rate as u64))?;
     out.flush()
 }

@@ -146,11 +146,16 @@ impl ScalarUDFImpl for Rewritten {
             (Scalar::EpochMs, [time]) => since(TimeUnit::Millisecond, time)?,
             (Scalar::EpochNs, [time]) => since(TimeUnit::Nanosecond, time)?,
             (Scalar::Strftime, [a, b]) => {
-                if is_text(&info.get_data_type(a)?) { to_char(b.clone(), a.clone()) } else { to_char(a.clone(), b.clone()) }
+                if is_text(&info.get_data_type(a)?) {
+                    to_char(b.clone(), a.clone())
+                } else {
+                    to_char(a.clone(), b.clone())
+                }
             }
             (Scalar::RegexpExtract, [text, pattern, rest @ ..]) => {
                 // One group around the whole pattern, so that group 0 is there too.
-                let (open, close) = (cast(lit("("), info.get_data_type(pattern)?), cast(lit(")"), info.get_data_type(pattern)?));
+                let (open, close) =
+                    (cast(lit("("), info.get_data_type(pattern)?), cast(lit(")"), info.get_data_type(pattern)?));
                 let whole = cast(
                     datafusion::functions::string::expr_fn::concat(vec![open, pattern.clone(), close]),
                     info.get_data_type(text)?,

@@ -60,9 +60,8 @@ impl PhysicalExpr for DurationExpr {
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let end = self.end.evaluate(batch)?.into_array(batch.num_rows())?;
         let start = self.start.evaluate(batch)?.into_array(batch.num_rows())?;
-        let times = end
-            .as_primitive_opt::<TimestampNanosecondType>()
-            .zip(start.as_primitive_opt::<TimestampNanosecondType>());
+        let times =
+            end.as_primitive_opt::<TimestampNanosecondType>().zip(start.as_primitive_opt::<TimestampNanosecondType>());
         let Some((end, start)) = times else {
             return internal_err!("{} or {} is not a time", self.end, self.start);
         };

@@ -80,7 +80,8 @@ pub(crate) fn selects_id(filters: &[Expr]) -> bool {
     let is_id = |e: &Expr| matches!(e, Expr::Column(c) if c.name.ends_with("_id") && c.name.contains("span"));
     filters.iter().any(|f| match f {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-            (is_id(left) && matches!(**right, Expr::Literal(..))) || (is_id(right) && matches!(**left, Expr::Literal(..)))
+            (is_id(left) && matches!(**right, Expr::Literal(..)))
+                || (is_id(right) && matches!(**left, Expr::Literal(..)))
         }
         Expr::InList(l) => is_id(&l.expr) && !l.negated,
         _ => false,
@@ -110,7 +111,11 @@ mod tests {
         assert_eq!(set(col("span_id").eq(lit(A))), None);
         assert_eq!(set(col("trace_id").eq(col("name"))), None);
         assert_eq!(set(col("trace_id").eq(lit(A)).or(col("name").eq(lit("x")))), None);
-        let both = [col("trace_id").in_list(vec![lit(A), lit(B)], false), col("trace_id").eq(lit(B)), col("name").eq(lit("x"))];
+        let both = [
+            col("trace_id").in_list(vec![lit(A), lit(B)], false),
+            col("trace_id").eq(lit(B)),
+            col("name").eq(lit("x")),
+        ];
         assert_eq!(traces(&both), Some(vec![id(B)]));
         assert_eq!(traces(&both[2..]), None);
     }

@@ -8,6 +8,7 @@ use std::fmt::{self, Display, Formatter};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::duration::DurationExpr;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, StringArray, StringViewArray};
 use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
@@ -17,7 +18,6 @@ use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, Literal, lit};
-use super::duration::DurationExpr;
 use datafusion::physical_expr_adapter::{
     DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory,
 };
@@ -178,9 +178,8 @@ impl PhysicalExprAdapter for IdAdapter {
 impl IdAdapter {
     /// Whether the expression is `duration_ns` of a part, which does not store it.
     fn is_computed(&self, e: &Arc<dyn PhysicalExpr>) -> bool {
-        e.downcast_ref::<Column>().is_some_and(|c| {
-            c.name() == "duration_ns" && self.physical.column_with_name(c.name()).is_none()
-        })
+        e.downcast_ref::<Column>()
+            .is_some_and(|c| c.name() == "duration_ns" && self.physical.column_with_name(c.name()).is_none())
     }
 
     /// The width in bytes of the id column that the expression is.

@@ -24,11 +24,11 @@ use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExp
 use datafusion::physical_plan::DisplayFormatType;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use spanfile::{Part, Table};
 use spanfile::model::TraceId;
+use spanfile::{Part, Table};
 
-use super::store_error;
 use super::rows::to_sql;
+use super::store_error;
 
 /// Rows of one sealed part.
 #[derive(Debug, Clone)]

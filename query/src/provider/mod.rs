@@ -242,7 +242,8 @@ impl SpanTable {
         }
         let schema = self.projected(projection)?;
         let bounds = statistics::of_batches(&batches, &schema);
-        let source = RowsSource::new(self.table, schema, Vec::new(), batches).with_column_statistics(bounds).with_limit(limit);
+        let source =
+            RowsSource::new(self.table, schema, Vec::new(), batches).with_column_statistics(bounds).with_limit(limit);
         Ok(Some(source.into_exec()))
     }
 }

@@ -46,7 +46,12 @@ pub(crate) fn of_segment(
     Ok(s)
 }
 
-fn from_metadata(schema: &SchemaRef, column: usize, part: &Part, reading: &PartReading) -> Result<Option<ColumnStatistics>> {
+fn from_metadata(
+    schema: &SchemaRef,
+    column: usize,
+    part: &Part,
+    reading: &PartReading,
+) -> Result<Option<ColumnStatistics>> {
     let field = schema.field(column);
     if !has_bounds(field.data_type()) {
         return Ok(None);
@@ -104,7 +109,10 @@ fn extreme(values: &Arc<dyn Array>, least: bool) -> Option<ScalarValue> {
 }
 
 /// Bounds of the columns of a batch, for those types that have them.
-pub(crate) fn of_batches(batches: &[datafusion::arrow::array::RecordBatch], schema: &SchemaRef) -> Vec<ColumnStatistics> {
+pub(crate) fn of_batches(
+    batches: &[datafusion::arrow::array::RecordBatch],
+    schema: &SchemaRef,
+) -> Vec<ColumnStatistics> {
     schema
         .fields()
         .iter()

@@ -32,12 +32,25 @@ enum Kind {
     Decimal256(Decimal256Array, i8),
     Utf8(StringArray),
     View(StringViewArray),
-    Time { values: TimestampNanosecondArray, zoned: bool },
+    Time {
+        values: TimestampNanosecondArray,
+        zoned: bool,
+    },
     Bytes(ArrayRef),
-    List { values: Box<Values>, ranges: Vec<(usize, usize)> },
+    List {
+        values: Box<Values>,
+        ranges: Vec<(usize, usize)>,
+    },
     Struct(Vec<(String, Values)>),
-    Map { keys: Box<Values>, values: Box<Values>, ranges: Vec<(usize, usize)> },
-    Union { array: UnionArray, fields: Vec<(i8, Values)> },
+    Map {
+        keys: Box<Values>,
+        values: Box<Values>,
+        ranges: Vec<(usize, usize)>,
+    },
+    Union {
+        array: UnionArray,
+        fields: Vec<(i8, Values)>,
+    },
     /// Dates, times of day, intervals: as Arrow shows them.
     Other(ArrayRef),
 }
@@ -90,8 +103,11 @@ impl Values {
             }
             DataType::Union(fields, _) => {
                 let union = array.as_union().clone();
-                let fields =
-                    fields.iter().map(|(id, _)| Ok((id, Values::new(union.child(id))?))).collect::<Result<_, ArrowError>>()?;
+                let fields = fields.iter().map(|(id, _)| Ok((id, Values::new(union.child(id))?))).collect::<Result<
+                    _,
+                    ArrowError,
+                >>(
+                )?;
                 Kind::Union { array: union, fields }
             }
             DataType::Dictionary(_, value) => return Values::new(&cast(array, value)?),
@@ -109,7 +125,12 @@ impl Values {
     pub(crate) fn is_number(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Int(_) | Kind::UInt(_) | Kind::Float32(_) | Kind::Float64(_) | Kind::Decimal128(..) | Kind::Decimal256(..)
+            Kind::Int(_)
+                | Kind::UInt(_)
+                | Kind::Float32(_)
+                | Kind::Float64(_)
+                | Kind::Decimal128(..)
+                | Kind::Decimal256(..)
         )
     }
 

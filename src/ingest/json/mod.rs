@@ -5,6 +5,7 @@
 //! each span's extent first and parses it by itself, so that what is wrong with one does not touch its neighbours.
 
 mod element;
+mod number;
 mod scan;
 mod typed;
 mod value;
@@ -79,7 +80,7 @@ fn whole_line(bytes: &[u8], base: Base, out: &mut Out<'_>) -> Result<bool, Halt>
     let place = || Place { position: base.position(bytes, 0), bytes };
     if resource_metrics.is_some() || resource_profiles.is_some() {
         out.reject(place(), None, RejectClass::Unsupported, UNSUPPORTED)?;
-    } else if resource_spans.is_none() && resource_logs.is_none() && !is_empty_object(bytes) {
+    } else if resource_spans.is_none() && resource_logs.is_none() && is_of_no_signal(bytes) {
         out.malformed(place(), None, NO_SIGNAL)?;
     }
     for (i, r) in resource_spans.into_iter().flat_map(|list| list.0).enumerate() {
@@ -117,8 +118,10 @@ fn scope<'a>(json: Option<ScopeJson<'a>>, schema_url: std::borrow::Cow<'a, str>)
     json.unwrap_or_default().into_scope(schema_url)
 }
 
-fn is_empty_object(bytes: &[u8]) -> bool {
-    scan::members(bytes).is_ok_and(|m| m.is_empty())
+/// Whether an object has members, but none that says what signal it is. `null` is as good as an empty list.
+fn is_of_no_signal(bytes: &[u8]) -> bool {
+    let known = [Signal::Traces.resources(), Signal::Logs.resources()];
+    scan::members(bytes).is_ok_and(|m| !m.is_empty() && !m.iter().any(|(key, _)| known.contains(key)))
 }
 
 impl Base {

@@ -245,8 +245,11 @@ fn value(bytes: &[u8], at: &mut usize) -> Result<Range<usize>, Broken> {
     }
 }
 
-/// Members of the object that these bytes are: raw key without quotes, and where the value is.
-pub(super) fn members(bytes: &[u8]) -> Result<Vec<(&[u8], Range<usize>)>, Broken> {
+/// A member of an object: raw key without quotes, and where the value is.
+pub(super) type Member<'a> = (&'a [u8], Range<usize>);
+
+/// Members of the object that these bytes are.
+pub(super) fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>, Broken> {
     let mut out = Vec::new();
     let mut at = 0;
     expect(bytes, &mut at, b'{')?;

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::value::{AnyValue, Attrs, Id, List, Number, Text};
+use super::number::Number;
+use super::value::{AnyValue, Attrs, Id, List, Text};
 use crate::ingest::{set_kind, set_status};
 use crate::model::{Event, Link, LogRecord, Resource, Scope, Span, SpanId, TraceId};
 
@@ -269,7 +270,7 @@ macro_rules! enumeration {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                super::value::enumeration(d, $prefix, &[$($word),*]).map($name)
+                super::number::enumeration(d, $prefix, &[$($word),*]).map($name)
             }
         }
     };

@@ -26,11 +26,14 @@ struct Walker<'w, 'r, 'o, 's> {
     line: u64,
     /// Line on which the document begins.
     first_line: u64,
+    /// Whether anything of the document was handed over. Until then all of it is kept in view, so that a document of
+    /// which nothing is good is rejected whole.
+    begun: bool,
 }
 
 /// Takes the document at the front of the window, which is no white space. Returns the line on which it ends.
 pub(super) fn document(window: &mut Window<'_>, line: u64, out: &mut Out<'_>) -> std::result::Result<u64, Halt> {
-    let mut walker = Walker { window, out, at: 0, line, first_line: line };
+    let mut walker = Walker { window, out, at: 0, line, first_line: line, begun: false };
     match walker.document() {
         Ok(()) => walker.consume(),
         Err(Halted::Broken(b)) => walker.recover(b)?,
@@ -81,7 +84,7 @@ impl Walker<'_, '_, '_, '_> {
             self.consume();
             return Ok(());
         }
-        self.consume();
+        self.settle();
         let mut resource: Option<Copied> = None;
         let mut url = Copied::null();
         let mut began = false;
@@ -124,7 +127,7 @@ impl Walker<'_, '_, '_, '_> {
             self.consume();
             return Ok(());
         }
-        self.consume();
+        self.settle();
         let mut scope = Copied::null();
         let mut url = Copied::null();
         let mut began = false;
@@ -214,8 +217,7 @@ impl Walker<'_, '_, '_, '_> {
         }
         loop {
             self.token()?;
-            // What comes before this element is done with, and not to be rejected with it.
-            self.consume();
+            self.settle();
             element(self)?;
             match self.token()? {
                 b',' => self.at += 1,
@@ -397,8 +399,16 @@ impl Walker<'_, '_, '_, '_> {
         Base { byte: self.window.offset() + self.at as u64, line: self.line + newlines(before) }
     }
 
-    /// Drops what is before the cursor from the window.
+    /// Drops what is before the cursor, unless it may still have to be rejected with what comes.
+    fn settle(&mut self) {
+        if self.begun {
+            self.consume();
+        }
+    }
+
+    /// Drops what is before the cursor from the window: it was handed over.
     fn consume(&mut self) {
+        self.begun = true;
         self.line += newlines(&self.window.bytes()[..self.at]);
         self.window.consume(self.at);
         self.at = 0;
@@ -426,13 +436,17 @@ impl Walker<'_, '_, '_, '_> {
             };
             let (upto, done) = match found {
                 Ok(end) => (end, true),
-                Err(_) if bytes.len() <= DOCUMENT_BYTES => {
+                Err(next) if bytes.len() <= DOCUMENT_BYTES => {
+                    from = next;
                     if self.window.fill()? {
                         continue;
                     }
                     (self.window.len(), true)
                 }
-                Err(next) => (next.saturating_sub(DOCUMENT_START_BYTES), false),
+                Err(next) => {
+                    from = next;
+                    (next.saturating_sub(DOCUMENT_START_BYTES), false)
+                }
             };
             let position = self.position();
             let bytes = &self.window.bytes()[..upto];
@@ -447,7 +461,7 @@ impl Walker<'_, '_, '_, '_> {
             if done {
                 return Ok(());
             }
-            from = from.saturating_sub(upto);
+            from -= upto;
             self.window.fill()?;
         }
     }

@@ -1,0 +1,176 @@
+//! The forms in which the same spans may come.
+
+use std::io::Write;
+
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+
+use super::gather::{Gathered, gather};
+use super::requests::{logs_pb, metrics_pb, request_json, request_pb, span_json, span_pb, text};
+
+fn names(n: u64) -> Vec<String> {
+    (0..n).map(|i| format!("s{i}")).collect()
+}
+
+fn clean(got: Gathered, spans: u64) -> Gathered {
+    assert_eq!(got.rejected, []);
+    assert_eq!(got.names, names(spans));
+    got
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+fn zstd_frame(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 3).unwrap()
+}
+
+#[test]
+fn json_in_every_layout() {
+    let a = request_json(&[span_json(0), span_json(1)]);
+    let b = request_json(&[span_json(2)]);
+    let pretty =
+        |s: &str| serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(s).unwrap()).unwrap();
+    let want = clean(gather(format!("{a}\n{b}\n").as_bytes()), 3);
+    for layout in [
+        format!("{a}\n{b}"),
+        format!("{a}\r\n\r\n  {b}\r\n"),
+        format!("{a}{b}"),
+        format!("{a} {b}\n\n"),
+        format!("\u{feff}{a}\n{b}"),
+        format!("{}\n{}\n", pretty(&a), pretty(&b)),
+        format!("{}{b}", pretty(&a)),
+        format!("{}\n{b}\n{{}}\n", pretty(&a)),
+    ] {
+        let got = clean(gather(layout.as_bytes()), 3);
+        assert_eq!(got.summary.bytes, layout.len() as u64);
+        assert_eq!(got.batch.spans, want.batch.spans, "{layout}");
+    }
+}
+
+#[test]
+fn members_may_come_in_any_order() {
+    let span = span_json(0);
+    let line = format!(
+        r#"{{"resourceSpans":[{{"schemaUrl":"r","scopeSpans":[{{"spans":[{span}],"schemaUrl":"s","scope":{{"name":"lib"}}}}],"resource":{{"attributes":[{{"value":{{"stringValue":"svc"}},"key":"service.name"}}]}}}}],"unknown":[1,{{}}]}}"#
+    );
+    let got = clean(gather(line.as_bytes()), 1);
+    let want = format!("{}\n", line.replace(r#""unknown""#, "\n\"unknown\""));
+    assert_eq!(clean(gather(want.as_bytes()), 1).batch.spans, got.batch.spans);
+    let row = format!("{:?}", got.batch.spans);
+    assert!(row.contains("svc") && row.contains("otel.schema_url") && row.contains("otel.scope.schema_url"), "{row}");
+}
+
+#[test]
+fn protobuf_in_every_framing() {
+    let a = request_pb(vec![span_pb(0), span_pb(1)]);
+    let b = request_pb(vec![span_pb(2)]);
+    let want = clean(gather(format!("{}\n", request_json(&[span_json(0), span_json(1), span_json(2)])).as_bytes()), 3);
+    let framed = |m: &[u8]| [&(m.len() as u32).to_be_bytes()[..], m].concat();
+    let delimited = |m: &[u8]| {
+        let mut out = Vec::new();
+        prost::encoding::encode_varint(m.len() as u64, &mut out);
+        [&out[..], m].concat()
+    };
+    for bytes in [
+        [&a[..], &b[..]].concat(),
+        [framed(&a), framed(&[]), framed(&b)].concat(),
+        [delimited(&a), delimited(&[]), delimited(&b)].concat(),
+    ] {
+        let got = clean(gather(&bytes), 3);
+        assert_eq!(got.summary.bytes, bytes.len() as u64);
+        assert_eq!(got.batch.spans, want.batch.spans);
+    }
+}
+
+#[test]
+fn compressed_in_every_way() {
+    let a = request_json(&[span_json(0)]) + "\n";
+    let b = request_json(&[span_json(1)]) + "\n";
+    let pb = request_pb(vec![span_pb(0), span_pb(1)]);
+    let framed_zstd = |m: &[u8]| {
+        let z = zstd_frame(m);
+        [&(z.len() as u32).to_be_bytes()[..], &z].concat()
+    };
+    let skippable = [&[0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    for bytes in [
+        gzip((a.clone() + &b).as_bytes()),
+        [gzip(a.as_bytes()), gzip(b.as_bytes())].concat(),
+        [zstd_frame(a.as_bytes()), zstd_frame(b.as_bytes())].concat(),
+        [skippable, zstd_frame(&pb)].concat(),
+        gzip(&pb),
+        [framed_zstd(a.as_bytes()), framed_zstd(b.as_bytes())].concat(),
+        [framed_zstd(&request_pb(vec![span_pb(0)])), framed_zstd(&request_pb(vec![span_pb(1)]))].concat(),
+    ] {
+        clean(gather(&bytes), 2);
+    }
+}
+
+#[test]
+fn nothing_is_nothing() {
+    for bytes in [&b""[..], b"\n \n", b"{}", b"{\"resourceSpans\":[]}", b"{\"resourceSpans\":null}\n", b"\x0a\x00"] {
+        clean(gather(bytes), 0);
+    }
+    clean(gather(&gzip(b"")), 0);
+    clean(gather(&zstd_frame(b"")), 0);
+}
+
+#[test]
+fn signals_are_told_apart_by_their_records() {
+    let log = LogRecord {
+        trace_id: vec![1; 16],
+        span_id: vec![2; 8],
+        time_unix_nano: 5,
+        body: text("hello"),
+        ..LogRecord::default()
+    };
+    let uncorrelated = LogRecord { trace_id: vec![], span_id: vec![], ..log.clone() };
+    let bytes = [logs_pb(vec![log.clone(), uncorrelated]), request_pb(vec![span_pb(0)]), metrics_pb()].concat();
+    let got = gather(&bytes);
+    assert_eq!((got.summary.spans, got.summary.logs), (1, 1));
+    let reasons: Vec<&str> = got.rejected.iter().map(|r| r.reason.as_str()).collect();
+    assert_eq!(reasons, ["log record without trace id and span id", "OTLP metrics: only traces and logs are stored"]);
+    let json = format!(
+        "{}\n{}\n{}\n",
+        r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"01010101010101010101010101010101","spanId":"0202020202020202","timeUnixNano":"5","body":{"stringValue":"hello"}},{"body":{}}]}]}]}"#,
+        request_json(&[span_json(0)]),
+        r#"{"resourceMetrics":[]}"#
+    );
+    let got = gather(json.as_bytes());
+    assert_eq!((got.summary.spans, got.summary.logs, got.rejected.len()), (1, 1, 2));
+}
+
+#[test]
+fn values_of_every_type_survive_the_json_mapping() {
+    let span = span_json(0).replace(
+        r#""attributes":["#,
+        concat!(
+            r#""kind":"SPAN_KIND_CLIENT","status":{"code":"STATUS_CODE_ERROR","message":null},"events":null,"flags":256,"#,
+            r#""attributes":[{"key":"i","value":{"intValue":"-9223372036854775808"}},{"key":"j","value":{"intValue":7}},"#,
+            r#"{"key":"d","value":{"doubleValue":0.1}},{"key":"e","value":{"doubleValue":"NaN"}},{"key":"f","value":{"doubleValue":3}},"#,
+            r#"{"key":"b","value":{"bytesValue":"_-8"}},{"key":"n","value":{}},{"key":"m","value":{"stringValue":null}},{"key":"o"},"#,
+            r#"{"key":"l","value":{"arrayValue":{"values":[{"boolValue":true},{"arrayValue":{}}]}}},"#,
+            r#"{"key":"k2","value":{"kvlistValue":{"values":[{"key":"x","value":{"intValue":1}}]}}},"#
+        ),
+    );
+    let got = clean(gather(request_json(&[span]).as_bytes()), 1);
+    let row = format!("{:?}", got.batch.spans.column_by_name("attributes").unwrap());
+    for entry in [
+        r#""i":-9223372036854775808"#,
+        r#""j":7"#,
+        r#""d":0.1"#,
+        r#""e":{"$double":"NaN"}"#,
+        r#""f":3.0"#,
+        r#""b":{"$bytes":"/+8="}"#,
+        r#""n":null,"m":null,"o":null"#,
+        r#""l":[true,[]]"#,
+        r#""k2":{"x":1}"#,
+        r#""otel.flags":256"#,
+    ] {
+        assert!(row.replace("\\\"", "\"").contains(entry), "{entry} in {row}");
+    }
+    let row = format!("{:?}", got.batch.spans);
+    assert!(row.contains("client") && row.contains("error"));
+}
