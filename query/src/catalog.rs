@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::datasource::MemTable;
@@ -13,10 +12,10 @@ use datafusion::logical_expr::TableType;
 use spanfile::{Options, Snapshot, Store, Table};
 
 use crate::error::{QueryError, Result};
-use crate::provider::{FileView, PartReadings, SpanTable, sql_schema, store_error};
+use crate::provider::{FileView, PartReadings, SpanTable, store_error};
 
 /// Tables that come from segments, and those about the file itself.
-const TABLES: [&str; 5] = ["spans", "events", "links", "segments", "meta"];
+pub(crate) const TABLES: [&str; 5] = ["spans", "events", "links", "segments", "meta"];
 
 #[derive(Debug)]
 struct AttachedFile {
@@ -89,16 +88,6 @@ impl SchemaProvider for Database {
 
     fn table_exist(&self, name: &str) -> bool {
         TABLES.contains(&name)
-    }
-}
-
-/// Columns of the tables, for completion and for suggestions.
-pub(crate) fn columns_of(table: &str) -> Option<SchemaRef> {
-    match table {
-        "spans" => Some(sql_schema(Table::Spans)),
-        "events" => Some(sql_schema(Table::Events)),
-        "links" => Some(sql_schema(Table::Links)),
-        _ => None,
     }
 }
 

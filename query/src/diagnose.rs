@@ -3,7 +3,7 @@
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 
-use crate::catalog::columns_of;
+use crate::catalog::TABLES;
 use crate::engine::Engine;
 use crate::error::{Position, QueryError};
 use crate::statement::lower_first;
@@ -28,7 +28,7 @@ pub(crate) fn planning(engine: &Engine, text: &str, e: DataFusionError) -> Query
         DataFusionError::External(_) | DataFusionError::ResourcesExhausted(_) => {
             return QueryError::Execution(Box::new(e));
         }
-        other => (lower_first(&strip(&other.strip_backtrace())), Vec::new()),
+        other => plan_error(engine, &other.strip_backtrace()),
     };
     let position = position.or_else(|| find(text, &message));
     QueryError::Sql { message, position, suggestions }
@@ -44,23 +44,42 @@ fn plan_error(engine: &Engine, message: &str) -> (String, Vec<String>) {
         let short = name.trim_start_matches("spanfile.").trim_start_matches("main.");
         let mut tables = Vec::new();
         for db in engine.database_names() {
-            for t in ["spans", "events", "links", "segments", "meta"] {
+            for t in TABLES {
                 tables.push(if db == "main" { t.to_owned() } else { format!("{db}.{t}") });
             }
         }
         return (format!("there is no table {short}"), alike(short, tables.into_iter()));
     }
     if let Some(name) = between("Invalid function '", "'") {
-        let hint = between("Did you mean '", "'").map(|s| s.to_owned()).into_iter().collect();
-        return (format!("there is no function {name}"), hint);
+        if engine.is_window_function(name) {
+            return (format!("{name} is a window function and needs OVER (...)"), Vec::new());
+        }
+        return (format!("there is no function {name}"), alike(name, engine.function_names().into_iter()));
+    }
+    if let Some(call) = between("the given name and argument types '", "'") {
+        // Our own functions say how they are called.
+        let usage = between("expected ", ")").filter(|u| u.contains('(') && !u.contains(char::is_control));
+        let usage = usage.map(|u| format!("; expected {u})")).unwrap_or_default();
+        return (format!("no function takes these types: {call}{usage}"), Vec::new());
     }
     (lower_first(&strip(message)), Vec::new())
 }
 
-/// DataFusion begins its messages with where in DataFusion they come from.
+/// DataFusion begins its messages with where in DataFusion they come from, and ends some with advice to its
+/// own developers.
 fn strip(message: &str) -> String {
     let mut m = message;
-    for p in ["Error during planning: ", "Schema error: ", "Execution error: ", "SQL error: ", "External error: "] {
+    for advice in ["\nThis issue was likely caused by a bug", ".\nThis issue was likely"] {
+        m = m.split(advice).next().unwrap_or(m);
+    }
+    for p in [
+        "Error during planning: ",
+        "Schema error: ",
+        "Execution error: ",
+        "SQL error: ",
+        "External error: ",
+        "Internal error: ",
+    ] {
         m = m.trim_start_matches(p);
     }
     m.to_owned()
@@ -92,11 +111,6 @@ pub(crate) fn alike(wanted: &str, names: impl Iterator<Item = String>) -> Vec<St
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     scored.dedup_by(|a, b| a.1 == b.1);
     scored.into_iter().take(SUGGESTIONS).map(|(_, n)| n).collect()
-}
-
-/// Names of the columns of a table, for completion.
-pub(crate) fn column_names(table: &str) -> Vec<String> {
-    columns_of(table).map(|s| s.fields().iter().map(|f| f.name().clone()).collect()).unwrap_or_default()
 }
 
 /// An error from running a query.

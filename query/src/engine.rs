@@ -19,7 +19,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig};
 use futures::TryStreamExt;
 
 use crate::cancel::YieldingJoins;
-use crate::catalog::Database;
+use crate::catalog::{Database, TABLES};
 use crate::error::{QueryError, Result};
 use crate::provider::STORE_URL;
 use crate::{diagnose, functions, statement};
@@ -163,6 +163,25 @@ impl Engine {
         self.databases().into_iter().map(|(n, d)| (n, d.paths().map(Path::to_path_buf).collect())).collect()
     }
 
+    /// Names of the tables of each database.
+    pub fn table_names() -> &'static [&'static str] {
+        &TABLES
+    }
+
+    /// Names of all functions that SQL may call.
+    pub fn function_names(&self) -> Vec<String> {
+        let s = &self.state;
+        let all = s.scalar_functions().keys().chain(s.aggregate_functions().keys()).chain(s.window_functions().keys());
+        let mut names: Vec<String> = all.cloned().collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    pub(crate) fn is_window_function(&self, name: &str) -> bool {
+        self.state.window_functions().contains_key(&name.to_lowercase())
+    }
+
     fn databases(&self) -> Vec<(String, Arc<Database>)> {
         self.databases.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -204,6 +223,8 @@ fn session_config(options: &EngineOptions) -> SessionConfig {
     o.optimizer.enable_join_dynamic_filter_pushdown = false;
     // The store caches metadata; column statistics of sixty columns are not wanted at every plan.
     o.execution.collect_statistics = false;
+    // Sorts set this much aside for merging what they spilled; the default would use up a small limit.
+    o.execution.sort_spill_reservation_bytes = (options.memory_limit_bytes / 32).min(10 << 20);
     o.sql_parser.collect_spans = true;
     // NULL sorts last in either direction: "the slowest" are not the spans without a duration.
     o.sql_parser.default_null_ordering = "nulls_last".into();

@@ -148,7 +148,7 @@ fn check_sql(statement: &Sql) -> Result<()> {
 
 /// The parser's message, with the position that it appends taken out into a field.
 fn syntax_error(e: datafusion::error::DataFusionError) -> QueryError {
-    let mut message = match &e {
+    let mut message = match e.find_root() {
         datafusion::error::DataFusionError::SQL(p, _) => match p.as_ref() {
             datafusion::sql::sqlparser::parser::ParserError::TokenizerError(m)
             | datafusion::sql::sqlparser::parser::ParserError::ParserError(m) => m.clone(),
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn syntax_errors_have_a_position() {
-        let e = parse("select 1\nfrom from").unwrap_err();
+        let e = parse("select 1\nfrom )").unwrap_err();
         assert!(matches!(e, QueryError::Sql { position: Some(Position { line: 2, .. }), .. }), "{e:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! `spanfile FILE ...`: SQL over a file.
 
 use std::io::{BufWriter, IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use spanfile_query::render::{Format, RenderOptions};
@@ -41,6 +41,13 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
         engine.attach(&expand(path)?, alias)?;
     }
     let (format, options) = output(&args.output);
+    if let Some(path) = parquet_path(&format) {
+        let same = |a: &Path| a.canonicalize().is_ok_and(|a| path.canonicalize().is_ok_and(|b| a == b));
+        if engine.attached().iter().flat_map(|(_, files)| files).any(|f| same(f)) {
+            eprintln!("spanfile: -parquet {}: the file is being read", path.display());
+            return Ok(exit::USAGE);
+        }
+    }
     let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
     let mut session =
         Session { engine: &engine, runtime: &runtime, interrupt, format, options, bail: args.bail, out: &mut out };

@@ -141,7 +141,7 @@ impl Session<'_> {
                         writeln!(self.out, "{db}: {}", path.display()).map_err(output_error)?;
                     }
                     let prefix = if db == "main" { String::new() } else { format!("{db}.") };
-                    for table in ["spans", "events", "links", "segments", "meta"] {
+                    for table in Engine::table_names() {
                         writeln!(self.out, "  {prefix}{table}").map_err(output_error)?;
                     }
                 }

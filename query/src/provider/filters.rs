@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use spanfile::model::TraceId;
 use spanfile::schema::TRACE_ID_BYTES;
@@ -58,21 +57,6 @@ pub(crate) fn traces(filters: &[Expr]) -> Option<Vec<TraceId>> {
 /// evaluated again on what was read.
 pub(crate) fn pushdown(filter: &Expr) -> TableProviderFilterPushDown {
     if traces_of(filter).is_some() { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact }
-}
-
-/// Names of the columns that the filters read.
-pub(crate) fn columns(filters: &[Expr]) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for f in filters {
-        // The closure never fails, so neither does the walk.
-        let _ = f.apply(|e| {
-            if let Expr::Column(c) = e {
-                names.insert(c.name.clone());
-            }
-            Ok(TreeNodeRecursion::Continue)
-        });
-    }
-    names
 }
 
 /// Whether a filter compares an id column with a constant.

@@ -73,7 +73,8 @@ impl RowsSource {
 
     /// Says that the rows are those of one trace, which the store keeps together and in order.
     pub(crate) fn with_one_trace(mut self) -> Self {
-        self.ordered = self.parts.len() + self.tail.len() <= 1;
+        let runs = self.parts.iter().map(|p| p.ranges.len()).sum::<usize>() + self.tail.len();
+        self.ordered = runs <= 1;
         self
     }
 

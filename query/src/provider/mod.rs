@@ -15,7 +15,6 @@ mod rows;
 mod statistics;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -24,7 +23,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
@@ -43,7 +42,7 @@ use self::ids::IdAdapterFactory;
 use self::lookup::{PartRows, RowsSource, tail_rows_of, to_usize};
 pub(crate) use self::parts::PartReadings;
 use self::reader::PartReaderFactory;
-pub(crate) use self::rows::sql_schema;
+use self::rows::sql_schema;
 
 /// Lookups of more rows than this go through the Parquet source, which reads with all cores.
 const DIRECT_LOOKUP_MAX_ROWS: u64 = 64 * 1024;
@@ -162,12 +161,15 @@ impl SpanTable {
             Some(p) if filters.is_empty() && p.len() <= EXTREMES_MAX_COLUMNS => p,
             _ => &[],
         };
+        // Bounds of a segment's times help when a query looks at times; else the number of rows is all there
+        // is to say, and sixty columns of nothing per segment are not worth their memory.
+        let timed = |i: usize| matches!(self.schema.field(i).name().as_str(), "start_time" | "end_time" | "time");
+        let bounded = !extremes.is_empty() || projection.is_none_or(|p| p.iter().copied().any(timed));
+        let mut total = statistics::none(&self.schema);
         let mut files = Vec::with_capacity(sealed.len());
         for s in &sealed {
             let rows = s.segment.rows(self.table);
-            let reading = self.files[s.file].readings.of(s.segment.id(), self.table);
-            let mut statistics =
-                statistics::of_segment(&s.segment, self.table, &self.schema, extremes, &s.part, &reading)?;
+            let mut live = s.segment.live_rows(self.table);
             let selection = match traces {
                 Some(t) => {
                     let ranges = s.part.locate(t).map_err(store_error)?;
@@ -175,17 +177,22 @@ impl SpanTable {
                     if n == 0 {
                         continue;
                     }
-                    statistics = Statistics::new_unknown(&self.schema);
-                    statistics.num_rows = Precision::Exact(to_usize(n)?);
+                    live = n;
                     Some(keep(&ranges, rows)?)
                 }
                 None if !s.part.dead_rows().is_empty() => Some(leave_out(s.part.dead_rows(), rows)?),
                 None => None,
             };
             let name = format!("{}/{}/{}", s.file, s.segment.id(), self.table.name());
-            let mut file = PartitionedFile::new(name, s.part.len())
-                .with_extension(s.part.clone())
-                .with_statistics(Arc::new(statistics));
+            let mut file = PartitionedFile::new(name, s.part.len()).with_extension(s.part.clone());
+            if bounded && traces.is_none() {
+                let reading = self.files[s.file].readings.of(s.segment.id(), self.table);
+                let known = statistics::of_segment(&s.segment, self.table, &self.schema, extremes, &s.part, &reading)?;
+                statistics::add(&mut total, &known, files.is_empty());
+                file = file.with_statistics(Arc::new(known));
+            } else {
+                total.num_rows = total.num_rows.add(&Precision::Exact(to_usize(live)?));
+            }
             if let Some(s) = selection {
                 file = file.with_extension(ParquetRowSelection::new(s));
             }
@@ -194,7 +201,6 @@ impl SpanTable {
         if files.is_empty() {
             return Ok(None);
         }
-        let total = statistics::total(files.iter().filter_map(|f| f.statistics.as_deref()), &self.schema);
         let groups = FileGroup::new(files).split_files(partitions.max(1));
         let source = ParquetSource::new(TableSchema::from(Arc::clone(&self.schema)))
             .with_parquet_file_reader_factory(Arc::new(PartReaderFactory))
@@ -212,22 +218,20 @@ impl SpanTable {
     }
 
     /// Whether rows are filtered between decoding the filter's columns and the others. That pays where few
-    /// rows stay (ids) and where the others are wide; elsewhere it costs, above all when a join adds its own
-    /// filter.
+    /// rows stay (ids), and where wide columns are decoded or searched: each condition then sees only what the
+    /// one before left. Over narrow columns alone it costs more than it saves.
     fn filter_while_reading(&self, projection: Option<&Vec<usize>>, filters: &[Expr]) -> bool {
         if filters.is_empty() {
             return false;
         }
-        if filters::selects_id(filters) {
-            return true;
-        }
-        let filtered: BTreeSet<String> = filters::columns(filters);
+        // Inexact filters are evaluated again above, so the projection has their columns too.
         let columns = self.table.columns();
-        let wide = |i: usize| columns[i].class.is_wide() && !filtered.contains(columns[i].name);
-        match projection {
-            Some(p) => p.iter().copied().any(wide),
-            None => (0..columns.len()).any(wide),
-        }
+        let wide = |i: usize| columns[i].class.is_wide();
+        filters::selects_id(filters)
+            || match projection {
+                Some(p) => p.iter().copied().any(wide),
+                None => (0..columns.len()).any(wide),
+            }
     }
 
     /// Rows that are not sealed yet.

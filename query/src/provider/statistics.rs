@@ -153,21 +153,22 @@ fn merge(a: &ColumnStatistics, b: &ColumnStatistics) -> ColumnStatistics {
     }
 }
 
-/// Statistics of all segments together.
-pub(crate) fn total<'a>(mut parts: impl Iterator<Item = &'a Statistics>, schema: &SchemaRef) -> Statistics {
-    let Some(mut all) = parts.next().cloned() else {
-        let mut none = Statistics::new_unknown(schema);
-        none.num_rows = Precision::Exact(0);
-        return none;
-    };
-    for p in parts {
-        all.num_rows = all.num_rows.add(&p.num_rows);
-        for (a, b) in all.column_statistics.iter_mut().zip(&p.column_statistics) {
+/// Statistics of no rows.
+pub(crate) fn none(schema: &SchemaRef) -> Statistics {
+    let mut none = Statistics::new_unknown(schema);
+    none.num_rows = Precision::Exact(0);
+    none
+}
+
+/// Adds a segment's statistics to those of the segments before it.
+pub(crate) fn add(all: &mut Statistics, one: &Statistics, first: bool) {
+    all.num_rows = all.num_rows.add(&one.num_rows);
+    for (a, b) in all.column_statistics.iter_mut().zip(&one.column_statistics) {
+        if first {
+            *a = b.clone();
+        } else if a.max_value != Precision::Absent || a.min_value != Precision::Absent {
             // Most columns are unknown in every segment.
-            if a.max_value != Precision::Absent || a.min_value != Precision::Absent {
-                *a = merge(a, b);
-            }
+            *a = merge(a, b);
         }
     }
-    all
 }

@@ -80,7 +80,8 @@ fn escape(style: &Style, value: &[u8], text: bool, line: &mut Vec<u8>) {
     match style {
         Style::Csv => {
             let special = value.iter().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r'));
-            if !special && !(text && value.is_empty()) {
+            let ambiguous = text && value.is_empty();
+            if !special && !ambiguous {
                 line.extend_from_slice(value);
                 return;
             }

@@ -1,0 +1,72 @@
+//! What may be written.
+
+use crate::data::{Fixture, error, rows};
+
+#[test]
+fn json_arrows_bind_tightly() {
+    let f = Fixture::new();
+    let e = f.engine();
+    let count = |filter: &str| rows(&e, &format!("select count(*) from spans s where {filter}")).trim().to_owned();
+    assert_eq!(count("attributes->>'app.tier' = 'pro'"), count("service_name = 'beta'"));
+    assert_eq!(
+        count("s.attributes->>'app.tier' = 'pro' and attributes->>'app.tier' <> 'free'"),
+        count("service_name = 'beta'")
+    );
+    assert_eq!(count("attributes->'usage'->>'input' = '3'"), "42");
+    assert_eq!(count("(attributes->'usage'->'input')::int + 1 = 4"), "42");
+    assert_eq!(count("attributes->'usage'->'parts'->1 = 2"), "330");
+    assert_eq!(count("attributes->>'app.tier' in ('pro', 'free')"), "330");
+    assert_eq!(
+        count("attributes->>'app.tier' like 'p%' or attributes->>'none' is not null"),
+        count("service_name = 'beta'")
+    );
+    assert_eq!(count("json_contains(attributes, 'flag')"), "330");
+}
+
+#[test]
+fn lambdas_still_work() {
+    let f = Fixture::new();
+    let e = f.engine();
+    assert_eq!(rows(&e, "select array_transform([1, 2, 3], x -> x * 2)"), "\"[2,4,6]\"\n");
+    assert_eq!(rows(&e, "select array_filter([1, 2, 3], (x) -> x > 1)"), "\"[2,3]\"\n");
+}
+
+#[test]
+fn what_analysts_write() {
+    let f = Fixture::new();
+    let e = f.engine();
+    assert_eq!(rows(&e, "select duration_ns / 1e6 from spans order by start_time limit 1"), "1.5\n");
+    assert_eq!(rows(&e, "select kind, count(*) n from spans group by all order by n desc, kind limit 1"), "llm,165\n");
+    assert_eq!(rows(&e, "from spans select count(*)"), "330\n");
+    assert_eq!(rows(&e, "select count(*) filter (where status = 'error') from spans"), "42\n");
+    assert_eq!(
+        rows(
+            &e,
+            "select kind from spans qualify row_number() over (partition by kind order by start_time) = 1 order by 1"
+        ),
+        "llm\ntool\nworkflow\n"
+    );
+    assert_eq!(rows(&e, "select * exclude (a) from (values (1, 2)) t(a, b)"), "2\n");
+    // NULL sorts last in either direction.
+    assert_eq!(rows(&e, "select x from (values (1), (null), (2)) t(x) order by x desc"), "2\n1\n\n");
+    assert_eq!(rows(&e, "select x from (values (1), (null), (2)) t(x) order by x"), "1\n2\n\n");
+    assert_eq!(
+        rows(&e, "select table_name from information_schema.tables where table_schema = 'main' order by 1"),
+        "events\nlinks\nmeta\nsegments\nspans\n"
+    );
+    assert!(rows(&e, "describe spans").starts_with("trace_id,Utf8View,NO\n"));
+    assert!(rows(&e, "show tables").contains("spanfile,main,spans"));
+}
+
+#[test]
+fn errors_name_the_place_and_what_was_meant() {
+    let f = Fixture::new();
+    let e = f.engine();
+    assert_eq!(error(&e, "select nme from spans"), "1:8: there is no column nme; did you mean name?");
+    assert_eq!(error(&e, "select 1\nfrom spns"), "2:6: there is no table spns; did you mean spans?");
+    assert!(error(&e, "select cout(*) from spans").starts_with("1:8: there is no function cout; did you mean count, "));
+    assert!(error(&e, "select 1 frm spans x y").contains("syntax error"));
+    assert!(error(&e, "select 1 +").contains("syntax error"));
+    assert!(error(&e, "").contains("no statement"));
+    assert!(error(&e, "select 1; select 2").contains("one statement"));
+}

@@ -1,0 +1,18 @@
+//! SQL over files as their users see it. One binary, one module per topic:
+//!
+//! * `data` builds the files that the others query,
+//! * `pruning` shows by metrics and plans that only what is needed is read,
+//! * `dialect` and `functions`: what may be written, and what it means,
+//! * `readonly`: what is refused,
+//! * `render`: golden output of every format,
+//! * `command`: the binary, by its stdout, stderr and exit code.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod command;
+mod data;
+mod dialect;
+mod functions;
+mod pruning;
+mod readonly;
+mod render;
