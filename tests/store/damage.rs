@@ -140,11 +140,11 @@ pub(super) fn file(traces: u64) -> Vec<u8> {
 type Answer = Result<Vec<RecordBatch>, Error>;
 
 #[derive(Debug)]
-struct Answers {
+pub(super) struct Answers {
     stats: Result<Stats, Error>,
     rows: Vec<(&'static str, Answer)>,
     /// How many problems verification finds.
-    verify: Result<usize, Error>,
+    pub(super) verify: Result<usize, Error>,
 }
 
 fn scan(snapshot: &Snapshot, request: &ScanRequest) -> Answer {
@@ -154,7 +154,7 @@ fn scan(snapshot: &Snapshot, request: &ScanRequest) -> Answer {
     Ok(vec![concat_batches(&schema, &batches).map_err(|e| Error::Rows(e.to_string()))?])
 }
 
-fn ask(store: &Store) -> Result<Answers, Error> {
+pub(super) fn ask(store: &Store) -> Result<Answers, Error> {
     let snapshot = store.snapshot()?;
     let start = T0 as i64 + 1_000_000_000;
     let mut rows = vec![

@@ -11,6 +11,8 @@ mod crash;
 mod damage;
 /// Storage that fails.
 mod faults;
+/// Good checksums over bad content.
+mod hostile;
 mod model;
 /// Power cuts.
 mod power;
