@@ -89,9 +89,8 @@ impl File {
         if backend.query_lock_range(Bound::Included(0), Bound::Included(0)).is_err() {
             builder.set_concurrency_mode(ConcurrencyMode::ExclusiveWriter);
         }
-        let db = guarded(name, "backend", || {
-            builder.create_with_backend(backend).map_err(|e| database_error(name, e))
-        })?;
+        let db =
+            guarded(name, "backend", || builder.create_with_backend(backend).map_err(|e| database_error(name, e)))?;
         Ok(File { path: name.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))) })
     }
 

@@ -160,8 +160,11 @@ pub(super) fn place(sequence: u64) -> String {
     format!("tail[{sequence}]")
 }
 
+/// Rows sorted by trace id, with the smallest and the largest.
+type Run = (SpanBatch, (TraceId, TraceId));
+
 /// All rows as batches sorted by trace id, each small enough to be decoded beside many others.
-pub(super) fn runs(arrivals: &Arrivals) -> Result<Vec<(SpanBatch, (TraceId, TraceId))>, arrow::error::ArrowError> {
+pub(super) fn runs(arrivals: &Arrivals) -> Result<Vec<Run>, arrow::error::ArrowError> {
     let (spans, logs) = arrivals.sorted_by_trace();
     let mut out = Vec::new();
     for chunk in arrivals.chunks_of(&spans, |b| &b.spans, RUN_ROWS, RUN_BYTES) {
@@ -175,7 +178,7 @@ pub(super) fn runs(arrivals: &Arrivals) -> Result<Vec<(SpanBatch, (TraceId, Trac
     Ok(out)
 }
 
-fn with_range(batch: SpanBatch) -> (SpanBatch, (TraceId, TraceId)) {
+fn with_range(batch: SpanBatch) -> Run {
     use arrow::array::AsArray;
     let ids = [&batch.spans, &batch.logs].map(|b| b.column(0).as_fixed_size_binary().clone());
     let all = || ids.iter().flat_map(|c| (0..c.len()).map(|i| crate::segment::arrivals::trace_id(c.value(i))));

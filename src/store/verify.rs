@@ -99,7 +99,11 @@ impl VerifyReport {
     }
 }
 
-fn check_chunk_keys(snapshot: &Snapshot, expected: &BTreeMap<(u32, u32), u32>, report: &mut VerifyReport) -> Result<()> {
+fn check_chunk_keys(
+    snapshot: &Snapshot,
+    expected: &BTreeMap<(u32, u32), u32>,
+    report: &mut VerifyReport,
+) -> Result<()> {
     let path = snapshot.file().path();
     let error = |e: redb::StorageError| super::redb_error(path, "chunks", e.into());
     let mut found = 0u64;

@@ -125,12 +125,16 @@ pub(super) fn file(traces: u64) -> Vec<u8> {
     let mut writer = store.writer().unwrap();
     writer.append(batch(&[Sample { trace: 2, span: 9, content: 5 }], &[])).unwrap();
     writer.seal_all().unwrap();
-    writer.append(batch(&[Sample { trace: 1, span: 8, content: 1 }, Sample { trace: 90_000, span: 0, content: 2 }], &[])).unwrap();
+    writer
+        .append(batch(&[Sample { trace: 1, span: 8, content: 1 }, Sample { trace: 90_000, span: 0, content: 2 }], &[]))
+        .unwrap();
     writer.commit().unwrap();
     drop(writer);
     store.compact(CompactOptions { trim: true, ..CompactOptions::default() }).unwrap();
     let mut writer = store.writer().unwrap();
-    writer.append(batch(&[Sample { trace: 1, span: 7, content: 1 }, Sample { trace: 90_001, span: 0, content: 2 }], &[])).unwrap();
+    writer
+        .append(batch(&[Sample { trace: 1, span: 7, content: 1 }, Sample { trace: 90_001, span: 0, content: 2 }], &[]))
+        .unwrap();
     writer.commit().unwrap();
     drop((writer, store));
     memory.take()

@@ -170,7 +170,8 @@ fn run(ops: Vec<Op>, options: Options) {
     let mut writer: Option<Writer> = Some(store.writer().unwrap());
     let mut model = Model::default();
     // Rows that are handed over become part of the file in this order: imported rows first, then appended ones.
-    let (mut appended, mut imported): (Vec<(Vec<Sample>, Vec<Log>)>, Vec<Vec<Sample>>) = Default::default();
+    let mut appended: Vec<(Vec<Sample>, Vec<Log>)> = Vec::new();
+    let mut imported: Vec<Vec<Sample>> = Vec::new();
     for op in ops {
         let w = writer.as_mut().expect("a writer is open between operations");
         let mut flushed = false;
@@ -198,7 +199,7 @@ fn run(ops: Vec<Op>, options: Options) {
             Op::Compact => {
                 w.commit().unwrap();
                 flushed = true;
-                writer = None;
+                drop(writer.take());
                 store.compact(CompactOptions { force: true, ..CompactOptions::default() }).unwrap();
                 writer = Some(store.writer().unwrap());
             }
