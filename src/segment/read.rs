@@ -215,12 +215,12 @@ pub(crate) fn repack(
         while e < own.num_rows() && row_id(&own, e) == id {
             e += 1;
         }
-        append(&mut packed_events, (first..e).map(|i| event_at(&own, i)).collect::<Vec<_>>(), |v| pack_events(v));
+        append(&mut packed_events, (first..e).map(|i| event_at(&own, i)).collect::<Vec<_>>(), pack_events);
         let first = l;
         while l < links.num_rows() && row_id(&links, l) == id {
             l += 1;
         }
-        append(&mut packed_links, (first..l).map(|i| link_at(&links, i)).collect::<Vec<_>>(), |v| pack_links(v));
+        append(&mut packed_links, (first..l).map(|i| link_at(&links, i)).collect::<Vec<_>>(), pack_links);
     }
     if e != own.num_rows() || l != links.num_rows() {
         return Err(damaged(&format!(

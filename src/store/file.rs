@@ -201,6 +201,18 @@ impl File {
     }
 }
 
+/// Whether a process is there; true where that cannot be told.
+#[cfg(unix)]
+pub(super) fn is_alive(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) else { return false };
+    !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_alive(_: u32) -> bool {
+    true
+}
+
 /// Runs what may panic inside redb or a decoder on damaged pages, and makes a panic an error.
 pub(crate) fn guarded<T>(path: &Path, place: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
     caught(f).unwrap_or_else(|said| Err(Error::corrupt(path, place, format!("pages do not make sense: {said}"))))

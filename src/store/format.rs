@@ -124,11 +124,22 @@ fn encode<T: Encode>(path: &Path, value: &T) -> Result<Vec<u8>> {
 }
 
 fn decode<T: Decode<()>>(path: &Path, place: &str, bytes: &[u8]) -> Result<T> {
-    match bincode::decode_from_slice(bytes, CONFIG) {
+    // A count in the bytes is only a claim: what it makes us allocate is kept in proportion to them. No element takes
+    // more than 32 times its shortest encoding.
+    let decoded = match bytes.len() {
+        0..=0x400 => limited::<T, 0x8000>(bytes),
+        0x401..=0x8000 => limited::<T, 0x10_0000>(bytes),
+        _ => limited::<T, LOG_ENTRY_BYTES>(bytes),
+    };
+    match decoded {
         Ok((value, used)) if used == bytes.len() => Ok(value),
         Ok((_, used)) => Err(Error::corrupt(path, place, format!("{} bytes after the end", bytes.len() - used))),
         Err(e) => Err(Error::corrupt(path, place, e.to_string())),
     }
+}
+
+fn limited<T: Decode<()>, const BYTES: usize>(bytes: &[u8]) -> Result<(T, usize), bincode::error::DecodeError> {
+    bincode::decode_from_slice(bytes, bincode::config::standard().with_limit::<BYTES>())
 }
 
 /// A value followed by the checksum of its bytes. `seed` ties it to its place in the file.

@@ -24,7 +24,7 @@ mod writer;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use compact::{CompactOptions, CompactReport};
 pub use group::GroupWriter;
@@ -35,7 +35,7 @@ pub use verify::{Problem, VerifyReport};
 pub use writer::{Commit, Writer};
 
 use crate::error::{Error, Result};
-use crate::limits::{FORMAT_VERSION, RETRY_MS, WRITER_OPEN_ATTEMPTS};
+use crate::limits::{FORMAT_VERSION, RETRY_MS, WRITER_WAIT_MS};
 use crate::segment::Table;
 use file::{File, redb_error};
 use format::{Head, Info, WriterInfo};
@@ -118,15 +118,18 @@ impl Store {
     /// [`Error::Busy`] with the writer's process id, [`Error::NotSpans`], [`Error::Version`], [`Error::Corrupt`], ...
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Store> {
         let path = path.as_ref();
-        let mut attempts = 1;
+        let deadline = Instant::now() + Duration::from_millis(WRITER_WAIT_MS);
         let file = loop {
-            match File::open(path, options.cache_bytes) {
-                Err(Error::Busy { .. }) if attempts < WRITER_OPEN_ATTEMPTS => {
-                    attempts += 1;
-                    std::thread::sleep(Duration::from_millis(RETRY_MS));
-                }
-                other => break other.map_err(|e| name_holder(e, path))?,
+            let refused = match File::open(path, options.cache_bytes) {
+                Err(e @ Error::Busy { .. }) => name_holder(e, path),
+                other => break other?,
+            };
+            // Without a living writer by name, somebody is just opening the file, or recovers it after a crash.
+            let by_writer = matches!(refused, Error::Busy { pid: Some(pid), .. } if file::is_alive(pid));
+            if by_writer || Instant::now() >= deadline {
+                return Err(refused);
             }
+            std::thread::sleep(Duration::from_millis(RETRY_MS));
         };
         let store = Store::start(file, options)?;
         store.shared.note_writer(Some(std::process::id()))?;

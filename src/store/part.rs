@@ -150,7 +150,7 @@ impl Segment {
     fn is_live(&self, e: &TraceEntry) -> bool {
         e.rows.iter().zip(&self.state.dead).all(|(r, dead)| {
             let r = r.range();
-            r.is_empty() || !dead.get(dead.partition_point(|d| d.end <= r.start)).is_some_and(|d| d.start <= r.start)
+            r.is_empty() || dead.get(dead.partition_point(|d| d.end <= r.start)).is_none_or(|d| d.start > r.start)
         })
     }
 

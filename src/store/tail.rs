@@ -3,15 +3,17 @@
 //! A batch is a header, the span rows and the log rows as Arrow IPC streams compressed with zstd as a whole (each
 //! column by itself would cost more time than it saves space), and a checksum.
 
-use std::io::Cursor;
+use std::io::Read;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
-use arrow::ipc::reader::StreamReader;
+use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::stream::read::Decoder;
 
 use super::file::guarded;
 use super::format::{TailHeader, add_checksum, checked, decode_prefixed, encode_prefixed};
@@ -26,6 +28,9 @@ use crate::segment::arrivals::{Arrivals, project};
 const COMMIT_LEVEL: i32 = 1;
 /// zstd level of sorted runs, which are written again as soon as an import ends: speed is all that counts.
 const RUN_LEVEL: i32 = -2;
+
+/// Rows rarely compress better than this.
+const USUAL_RATIO: usize = 8;
 
 /// Encodes one batch. `traces` are the smallest and largest trace id in it.
 pub(super) fn encode(
@@ -125,21 +130,44 @@ fn decode_rows(body: &[u8], raw_bytes: u64, schema: &SchemaRef) -> Result<Record
     }
     let raw = usize::try_from(raw_bytes).ok().filter(|n| *n <= TAIL_BATCH_BYTES);
     let raw = raw.ok_or_else(|| format!("{raw_bytes} bytes of rows are more than {TAIL_BATCH_BYTES}"))?;
-    let mut decompressor = Decompressor::new().map_err(|e| e.to_string())?;
-    let bytes = decompressor.decompress(body, raw).map_err(|e| e.to_string())?;
-    let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|e| e.to_string())?;
-    let stored = reader.schema();
-    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+    let mut bytes = Buffer::from_vec(decompress(body, raw).map_err(|e| e.to_string())?);
+    // The stream reader would allocate whatever length a message claims; the decoder only takes what is there.
+    let mut decoder = StreamDecoder::new();
+    let mut batches = Vec::new();
+    while !bytes.is_empty() {
+        batches.extend(decoder.decode(&mut bytes).map_err(|e| e.to_string())?);
+    }
+    decoder.finish().map_err(|e| e.to_string())?;
+    let stored = batches.first().map(RecordBatch::schema).ok_or("no rows in the stream")?;
     let rows = concat_batches(&stored, &batches).map_err(|e| e.to_string())?;
     project(&rows, schema).map_err(|e| e.to_string())
+}
+
+/// Decompresses to `raw` bytes. That length is only a claim, so much more than usual is not allocated in advance.
+fn decompress(body: &[u8], raw: usize) -> std::io::Result<Vec<u8>> {
+    let bytes = if raw <= body.len().saturating_mul(USUAL_RATIO) {
+        Decompressor::new()?.decompress(body, raw)?
+    } else {
+        let mut out = Vec::new();
+        Decoder::with_buffer(body)?.single_frame().take(raw as u64 + 1).read_to_end(&mut out)?;
+        out
+    };
+    if bytes.len() == raw {
+        Ok(bytes)
+    } else {
+        Err(std::io::Error::other(format!("{} bytes of rows, {raw} expected", bytes.len())))
+    }
 }
 
 pub(super) fn place(sequence: u64) -> String {
     format!("tail[{sequence}]")
 }
 
+/// Rows sorted by trace id, with the smallest and the largest.
+type Run = (SpanBatch, (TraceId, TraceId));
+
 /// All rows as batches sorted by trace id, each small enough to be decoded beside many others.
-pub(super) fn runs(arrivals: &Arrivals) -> Result<Vec<(SpanBatch, (TraceId, TraceId))>, arrow::error::ArrowError> {
+pub(super) fn runs(arrivals: &Arrivals) -> Result<Vec<Run>, arrow::error::ArrowError> {
     let (spans, logs) = arrivals.sorted_by_trace();
     let mut out = Vec::new();
     for chunk in arrivals.chunks_of(&spans, |b| &b.spans, RUN_ROWS, RUN_BYTES) {
@@ -153,7 +181,7 @@ pub(super) fn runs(arrivals: &Arrivals) -> Result<Vec<(SpanBatch, (TraceId, Trac
     Ok(out)
 }
 
-fn with_range(batch: SpanBatch) -> (SpanBatch, (TraceId, TraceId)) {
+fn with_range(batch: SpanBatch) -> Run {
     use arrow::array::AsArray;
     let ids = [&batch.spans, &batch.logs].map(|b| b.column(0).as_fixed_size_binary().clone());
     let all = || ids.iter().flat_map(|c| (0..c.len()).map(|i| crate::segment::arrivals::trace_id(c.value(i))));

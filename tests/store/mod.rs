@@ -1,4 +1,5 @@
 //! The store as programs that embed it see it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on is to panic")]
 
 /// How much memory a test takes.
 mod allocations;
@@ -11,6 +12,8 @@ mod crash;
 mod damage;
 /// Storage that fails.
 mod faults;
+/// Good checksums over bad content.
+mod hostile;
 mod model;
 /// Power cuts.
 mod power;

@@ -171,7 +171,8 @@ fn run(ops: Vec<Op>, options: Options) {
     let mut writer: Option<Writer> = Some(store.writer().unwrap());
     let mut model = Model::default();
     // Rows that are handed over become part of the file in this order: imported rows first, then appended ones.
-    let (mut appended, mut imported): (Vec<(Vec<Sample>, Vec<Log>)>, Vec<Vec<Sample>>) = Default::default();
+    let mut appended: Vec<(Vec<Sample>, Vec<Log>)> = Vec::new();
+    let mut imported: Vec<Vec<Sample>> = Vec::new();
     for op in ops {
         let w = writer.as_mut().expect("a writer is open between operations");
         let mut flushed = false;

@@ -178,8 +178,7 @@ fn open(disk: &Disk) -> Result<Store, spanfile::Error> {
 fn created() -> Vec<u8> {
     let disk = Disk::default();
     drop(open(&disk).unwrap());
-    let bytes = std::mem::take(&mut disk.state().durable);
-    bytes
+    std::mem::take(&mut disk.state().durable)
 }
 
 /// Runs the workload until it is done or the power goes; how many steps were acknowledged, and whether one had begun.
