@@ -13,6 +13,10 @@ pub const DOCUMENT_BYTES: usize = 8 << 20;
 /// Longest single span, log record, resource or scope. A longer one is rejected.
 pub const RECORD_BYTES: usize = 64 << 20;
 
+/// Most attributes, array items, events and links that one record may have together; an empty one takes two bytes of
+/// input and some fifty of memory. In JSON only records longer than `DOCUMENT_BYTES` are counted.
+pub const RECORD_VALUES: usize = 1 << 20;
+
 /// Longest JSON object key that is looked at.
 pub const JSON_KEY_BYTES: usize = 64 << 10;
 

@@ -123,8 +123,10 @@ pub struct Summary {
     pub spans: u64,
     /// Log records that the sink took.
     pub logs: u64,
-    /// Rejects of every class.
+    /// Rejects, other than those that `uncorrelated` counts.
     pub rejected: u64,
+    /// Log records that name no span, handed over as rejects of class [`RejectClass::Uncorrelated`].
+    pub uncorrelated: u64,
     /// Bytes read, after decompression.
     pub bytes: u64,
 }

@@ -61,9 +61,9 @@ impl<'s> Out<'s> {
         }
     }
 
-    /// A log record that names no span.
+    /// A log record that does not say which span it belongs to.
     pub(super) fn uncorrelated(&mut self, place: Place<'_>) -> Result<(), Halt> {
-        self.reject(place, None, RejectClass::Uncorrelated, "log record without trace id and span id")
+        self.reject(place, None, RejectClass::Uncorrelated, "log record without trace id or span id")
     }
 
     pub(super) fn malformed(&mut self, place: Place<'_>, span_id: Option<SpanId>, reason: &str) -> Result<(), Halt> {
@@ -77,7 +77,10 @@ impl<'s> Out<'s> {
         class: RejectClass,
         reason: &str,
     ) -> Result<(), Halt> {
-        self.summary.rejected += 1;
+        match class {
+            RejectClass::Uncorrelated => self.summary.uncorrelated += 1,
+            RejectClass::Malformed | RejectClass::Unsupported => self.summary.rejected += 1,
+        }
         let Place { position, bytes } = place;
         let reject = Reject { source: self.source, position, span_id, class, reason, bytes };
         self.sink.reject(&reject).map_err(Halt::Stop)

@@ -65,14 +65,14 @@ fn of(head: &[u8]) -> Format {
     {
         return Format::Proto(Framing::Varint);
     }
-    // Text that does not look like OTLP: read as lines, each of which will say what is wrong with it.
-    let printable = |b: &u8| *b >= 0x20 || matches!(b, b'\n' | b'\r' | b'\t');
-    let valid = match std::str::from_utf8(head) {
-        Ok(_) => true,
-        Err(e) => e.error_len().is_none(),
-    };
-    if valid && head.iter().all(printable) { Format::Json } else { Format::Unknown }
+    // Text that does not look like OTLP, or no longer: read as lines, each of which will say what is wrong with it.
+    let control = |b: &&u8| **b < 0x20 && !matches!(**b, b'\n' | b'\r' | b'\t');
+    let binary = head.iter().filter(control).count() * CONTROL_RATIO > head.len();
+    if text[0] == b'{' || !binary { Format::Json } else { Format::Unknown }
 }
+
+/// A damaged text may have a control byte here and there; binary data has one in ten.
+const CONTROL_RATIO: usize = 32;
 
 /// An opening brace, then a key or a closing brace. Protobuf cannot look like that: `{` as a length is 123, and a
 /// message of that length does not begin with a quote.
@@ -132,6 +132,7 @@ mod tests {
             (b"hello\n{\"resourceSpans\":[]}", Format::Json),
             (b"\x89PNG\r\n\x1a\n", Format::Unknown),
             (b"\x00\x01\x02", Format::Unknown),
+            (b"{\x02resourceSpans\":[]}\n", Format::Json),
             (&message, Format::Proto(Framing::Bare)),
             (b"\x0a\x00", Format::Proto(Framing::Bare)),
             (&framed, Format::Proto(Framing::BigEndian)),

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use spanfile::limits::VALUE_DEPTH;
 
 use super::gather::{Gathered, gather};
 use super::requests::{logs_pb, metrics_pb, request_json, request_pb, span_json, span_pb, text};
@@ -131,7 +132,7 @@ fn signals_are_told_apart_by_their_records() {
     let got = gather(&bytes);
     assert_eq!((got.summary.spans, got.summary.logs), (1, 1));
     let reasons: Vec<&str> = got.rejected.iter().map(|r| r.reason.as_str()).collect();
-    assert_eq!(reasons, ["log record without trace id and span id", "OTLP metrics: only traces and logs are stored"]);
+    assert_eq!(reasons, ["log record without trace id or span id", "OTLP metrics: only traces and logs are stored"]);
     let json = format!(
         "{}\n{}\n{}\n",
         r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"01010101010101010101010101010101","spanId":"0202020202020202","timeUnixNano":"5","body":{"stringValue":"hello"}},{"body":{}}]}]}]}"#,
@@ -139,7 +140,8 @@ fn signals_are_told_apart_by_their_records() {
         r#"{"resourceMetrics":[]}"#
     );
     let got = gather(json.as_bytes());
-    assert_eq!((got.summary.spans, got.summary.logs, got.rejected.len()), (1, 1, 2));
+    assert_eq!((got.summary.spans, got.summary.logs), (1, 1));
+    assert_eq!((got.summary.rejected, got.summary.uncorrelated), (1, 1));
 }
 
 #[test]
@@ -173,4 +175,43 @@ fn values_of_every_type_survive_the_json_mapping() {
     }
     let row = format!("{:?}", got.batch.spans);
     assert!(row.contains("client") && row.contains("error"));
+}
+
+#[test]
+fn numbers_of_unknown_kinds_are_kept() {
+    let json = span_json(0).replace("\"name\"", "\"kind\":9,\"status\":{\"code\":7},\"name\"");
+    let mut pb = span_pb(0);
+    pb.kind = 9;
+    pb.status = Some(opentelemetry_proto::tonic::trace::v1::Status { code: 7, ..Default::default() });
+    let a = clean(gather(request_json(&[json]).as_bytes()), 1);
+    let b = clean(gather(&request_pb(vec![pb])), 1);
+    assert_eq!(a.batch.spans, b.batch.spans);
+    let row = format!("{:?}", a.batch.spans.column_by_name("attributes").unwrap()).replace("\\\"", "\"");
+    assert!(row.contains(r#""otel.kind":9,"otel.status_code":7"#), "{row}");
+}
+
+#[test]
+fn values_nest_as_deep_in_json_as_in_protobuf() {
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, KeyValueList, any_value};
+    for (depth, taken) in [(VALUE_DEPTH, true), (VALUE_DEPTH + 1, false)] {
+        let mut json = "{}".to_owned();
+        let mut pb = AnyValue::default();
+        for _ in 0..depth {
+            json = format!(r#"{{"kvlistValue":{{"values":[{{"key":"k","value":{json}}}]}}}}"#);
+            let pair = KeyValue { key: "k".to_owned(), value: Some(pb), ..KeyValue::default() };
+            pb = AnyValue { value: Some(any_value::Value::KvlistValue(KeyValueList { values: vec![pair] })) };
+        }
+        let event = format!(r#""events":[{{"name":"e","attributes":[{{"key":"deep","value":{json}}}]}}],"name""#);
+        let json = request_json(&[span_json(0).replace("\"name\"", &event)]);
+        let mut span = span_pb(0);
+        span.events.push(opentelemetry_proto::tonic::trace::v1::span::Event {
+            name: "e".to_owned(),
+            attributes: vec![KeyValue { key: "deep".to_owned(), value: Some(pb), ..KeyValue::default() }],
+            ..Default::default()
+        });
+        let a = gather(json.as_bytes());
+        let b = gather(&request_pb(vec![span]));
+        assert_eq!((a.names.len(), b.names.len()), (usize::from(taken), usize::from(taken)), "{:?}", a.rejected);
+        assert_eq!(a.batch.spans, b.batch.spans);
+    }
 }

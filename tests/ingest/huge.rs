@@ -157,7 +157,7 @@ fn a_huge_unknown_member_is_passed_over() {
 }
 
 /// Tag and length of a length-delimited field.
-fn field(number: u8, length: u64) -> Vec<u8> {
+pub(crate) fn field(number: u8, length: u64) -> Vec<u8> {
     let mut out = vec![number << 3 | 2];
     prost::encoding::encode_varint(length, &mut out);
     out

@@ -64,7 +64,7 @@ fn dotted() -> impl Strategy<Value = Vec<(String, Value<'static>)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn typed_json_reads_back(attributes in attributes(), value in value()) {

@@ -297,3 +297,22 @@ fn a_read_error_is_an_error() {
         assert_eq!(sink.rejected, []);
     }
 }
+
+#[test]
+fn many_empty_values_do_not_fill_the_memory() {
+    let values = spanfile::limits::RECORD_VALUES + 1;
+    let mut pb = prost::Message::encode_to_vec(&span_pb(7));
+    pb.extend([0x4a, 0x00].repeat(values));
+    let scope = [super::huge::field(2, pb.len() as u64), pb].concat();
+    let resource = [super::huge::field(2, scope.len() as u64), scope].concat();
+    let request = [super::huge::field(1, resource.len() as u64), resource].concat();
+    let json = span_json(7).replace("\"attributes\":[", &format!("\"attributes\":[{}", "{      },".repeat(values)));
+    let json = request_json(&[json]).into_bytes();
+    for (bad, good) in [(request, request_pb(vec![span_pb(0)])), (json, request_json(&[span_json(0)]).into_bytes())] {
+        let got = gather(&[bad, good].concat());
+        assert_eq!(got.names, ["s0"]);
+        assert_eq!(got.rejected.len(), 1);
+        assert!(got.rejected[0].reason.contains("values in one record"), "{}", got.rejected[0].reason);
+        assert_eq!(got.rejected[0].span_id.map(|id| id.to_string()).as_deref(), Some("0000000000000008"));
+    }
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use spanfile::ingest::inputs::{self, InputError, Progress};
-use spanfile::ingest::{BoxError, IngestError, Reject};
+use spanfile::ingest::{BoxError, IngestError, Reject, RejectClass};
 use spanfile::{Importer, Options, Rejects, Store};
 use spanfile_query::{QueryError, Result};
 
@@ -25,6 +25,8 @@ pub(super) struct Summary {
     pub(super) duplicate: u64,
     pub(super) replaced: u64,
     pub(super) rejected: u64,
+    /// Log records that name no span; there is nothing to attach them to, which is no fault of theirs.
+    pub(super) uncorrelated: u64,
     pub(super) bytes: u64,
 }
 
@@ -61,6 +63,7 @@ fn ingest(args: &IngestArgs, bar: &ProgressBar) -> Result<Summary> {
                     summary.spans += one.spans;
                     summary.logs += one.logs;
                     summary.rejected += one.rejected;
+                    summary.uncorrelated += one.uncorrelated;
                     summary.bytes += one.bytes;
                 }
                 // `finish` knows why the writer stopped.
@@ -124,7 +127,7 @@ impl RejectLog {
 
 impl Rejects for RejectLog {
     fn reject(&mut self, reject: &Reject<'_>) -> std::result::Result<(), BoxError> {
-        if self.shown < REJECTS_SHOWN {
+        if self.shown < REJECTS_SHOWN && reject.class != RejectClass::Uncorrelated {
             self.shown += 1;
             let span = reject.span_id.map(|id| format!(", span {id}")).unwrap_or_default();
             let line = format!("spanfile: {}: {}{span}: rejected: {}", reject.source, reject.position, reject.reason);
@@ -177,6 +180,9 @@ fn print(s: &Summary, took: Duration) -> std::io::Result<()> {
     if s.logs > 0 {
         lines.push(("logs read", s.logs));
     }
+    if s.uncorrelated > 0 {
+        lines.push(("not of a span", s.uncorrelated));
+    }
     lines.extend([
         ("stored", records.saturating_sub(s.duplicate)),
         ("duplicate", s.duplicate),
@@ -184,9 +190,9 @@ fn print(s: &Summary, took: Duration) -> std::io::Result<()> {
         ("rejected", s.rejected),
     ]);
     for (name, n) in lines {
-        writeln!(out, "{name:<12} {:>14}", grouped(n))?;
+        writeln!(out, "{name:<14} {:>12}", grouped(n))?;
     }
     writeln!(out, "{:<12} {:>14}", "input", human_bytes(s.bytes))?;
-    writeln!(out, "{:<12} {seconds:>12.1} s  ({} spans/s)", "took", grouped(rate as u64))?;
+    writeln!(out, "{:<14} {seconds:>10.1} s  ({} spans/s)", "took", grouped(rate as u64))?;
     out.flush()
 }

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use super::scan::{Broken, elements, members, skip_space, string_end};
+use super::scan::{Broken, elements, members, objects, skip_space, string_end};
 use super::typed::{LogJson, ResourceJson, ScopeJson, SpanJson};
 use super::value::Text;
 use crate::ingest::Halt;
 use crate::ingest::out::{Out, Place};
+use crate::limits::{DOCUMENT_BYTES, RECORD_VALUES};
 use crate::model::SpanId;
 
 /// Where a slice begins in the input.
@@ -210,6 +211,10 @@ fn malformed(bytes: &[u8], base: Base, from: usize, b: &Broken, out: &mut Out<'_
 /// Takes one span or log record.
 pub(super) fn record(bytes: &[u8], base: impl Fn() -> Base, signal: Signal, out: &mut Out<'_>) -> Result<(), Halt> {
     let place = || base().place(bytes, 0..bytes.len());
+    if bytes.len() > DOCUMENT_BYTES && objects(bytes) > RECORD_VALUES {
+        let reason = format!("more than {RECORD_VALUES} values in one record");
+        return out.malformed(place(), span_id_of(bytes), &reason);
+    }
     let result = match signal {
         Signal::Traces => match serde_json::from_slice::<SpanJson<'_>>(bytes) {
             Ok(span) => return out.span(&span.into_span(), place),
@@ -218,7 +223,7 @@ pub(super) fn record(bytes: &[u8], base: impl Fn() -> Base, signal: Signal, out:
         Signal::Logs => match serde_json::from_slice::<LogJson<'_>>(bytes) {
             Ok(log) => {
                 let log = log.into_log();
-                if log.trace_id.is_zero() && log.span_id.is_zero() {
+                if log.trace_id.is_zero() || log.span_id.is_zero() {
                     return out.uncorrelated(place());
                 }
                 return out.log(&log, place);

@@ -99,7 +99,7 @@ fn whole_line(bytes: &[u8], base: Base, out: &mut Out<'_>) -> Result<bool, Halt>
             for (k, log) in s.log_records.0.into_iter().enumerate() {
                 let log = log.into_log();
                 let place = || element::locate(bytes, base, Signal::Logs, [i, j, k]);
-                if log.trace_id.is_zero() && log.span_id.is_zero() {
+                if log.trace_id.is_zero() || log.span_id.is_zero() {
                     out.uncorrelated(place())?;
                 } else {
                     out.log(&log, place)?;

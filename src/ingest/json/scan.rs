@@ -214,6 +214,25 @@ pub(super) fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
+/// How many objects there are in a value, at any depth.
+pub(super) fn objects(bytes: &[u8]) -> usize {
+    let mut count = 0;
+    let mut at = 0;
+    while let Some(i) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'{', rest)) {
+        at += i;
+        if bytes[at] == b'{' {
+            count += 1;
+            at += 1;
+        } else {
+            match string_end(bytes, at) {
+                Some(end) => at = end,
+                None => break,
+            }
+        }
+    }
+    count
+}
+
 fn token(bytes: &[u8], at: &mut usize) -> Result<u8, Broken> {
     *at = skip_space(bytes, *at);
     bytes.get(*at).copied().ok_or_else(|| Broken::new(*at, "ends too early"))

@@ -5,34 +5,32 @@
 use std::borrow::Cow;
 
 use super::wire::{Field, Reader, Result};
-use crate::limits::VALUE_DEPTH;
+use crate::limits::{RECORD_VALUES, VALUE_DEPTH};
 use crate::model::{Attributes, Event, Link, LogRecord, Resource, Scope, Span, SpanId, TraceId, Value};
 
 pub(super) fn resource(bytes: &[u8]) -> Result<Resource<'_>> {
     let mut out = Resource::default();
-    merge_resource(&mut out, Reader::new(bytes))?;
-    Ok(out)
-}
-
-fn merge_resource<'a>(out: &mut Resource<'a>, mut r: Reader<'a>) -> Result<()> {
+    let budget = &mut { RECORD_VALUES };
+    let mut r = Reader::new(bytes);
     while let Some((number, field)) = r.next()? {
         match number {
-            1 => out.attributes.push(key_value(&r, field, 0)?),
+            1 => out.attributes.push(key_value(&r, field, 0, budget)?),
             2 => out.dropped_attributes_count = r.number32("dropped_attributes_count", field)?,
             _ => {}
         }
     }
-    Ok(())
+    Ok(out)
 }
 
 pub(super) fn scope(bytes: &[u8]) -> Result<Scope<'_>> {
     let mut out = Scope::default();
+    let budget = &mut { RECORD_VALUES };
     let mut r = Reader::new(bytes);
     while let Some((number, field)) = r.next()? {
         match number {
             1 => out.name = r.text("scope name", field)?,
             2 => out.version = r.text("scope version", field)?,
-            3 => out.attributes.push(key_value(&r, field, 0)?),
+            3 => out.attributes.push(key_value(&r, field, 0, budget)?),
             4 => out.dropped_attributes_count = r.number32("dropped_attributes_count", field)?,
             _ => {}
         }
@@ -43,6 +41,7 @@ pub(super) fn scope(bytes: &[u8]) -> Result<Scope<'_>> {
 /// Decodes one span. Numbers of enums that OTLP does not know yet are kept as attributes.
 pub(super) fn span(bytes: &[u8]) -> Result<Span<'_>> {
     let mut out = Span::default();
+    let budget = &mut { RECORD_VALUES };
     let mut kind = 0;
     let mut code = 0;
     let mut r = Reader::new(bytes);
@@ -61,12 +60,12 @@ pub(super) fn span(bytes: &[u8]) -> Result<Span<'_>> {
                     // Most spans have a dozen attributes or so.
                     out.attributes.reserve(16);
                 }
-                out.attributes.push(key_value(&r, field, 0)?);
+                out.attributes.push(key_value(&r, field, 0, budget)?);
             }
             10 => out.dropped_attributes_count = r.number32("dropped_attributes_count", field)?,
-            11 => out.events.push(event(r.nested(r.bytes_of("event", field)?))?),
+            11 => out.events.push(event(r.nested(r.bytes_of("event", field)?), budget)?),
             12 => out.dropped_events_count = r.number32("dropped_events_count", field)?,
-            13 => out.links.push(link(r.nested(r.bytes_of("link", field)?))?),
+            13 => out.links.push(link(r.nested(r.bytes_of("link", field)?), budget)?),
             14 => out.dropped_links_count = r.number32("dropped_links_count", field)?,
             15 => {
                 let mut status = r.nested(r.bytes_of("status", field)?);
@@ -87,13 +86,14 @@ pub(super) fn span(bytes: &[u8]) -> Result<Span<'_>> {
     Ok(out)
 }
 
-fn event<'a>(mut r: Reader<'a>) -> Result<Event<'a>> {
+fn event<'a>(mut r: Reader<'a>, budget: &mut usize) -> Result<Event<'a>> {
+    spend(&r, budget)?;
     let mut out = Event::default();
     while let Some((number, field)) = r.next()? {
         match number {
             1 => out.time_unix_nano = r.fixed64("event time_unix_nano", field)?,
             2 => out.name = r.text("event name", field)?,
-            3 => out.attributes.push(key_value(&r, field, 0)?),
+            3 => out.attributes.push(key_value(&r, field, 0, budget)?),
             4 => out.dropped_attributes_count = r.number32("dropped_attributes_count", field)?,
             _ => {}
         }
@@ -101,14 +101,15 @@ fn event<'a>(mut r: Reader<'a>) -> Result<Event<'a>> {
     Ok(out)
 }
 
-fn link<'a>(mut r: Reader<'a>) -> Result<Link<'a>> {
+fn link<'a>(mut r: Reader<'a>, budget: &mut usize) -> Result<Link<'a>> {
+    spend(&r, budget)?;
     let mut out = Link::default();
     while let Some((number, field)) = r.next()? {
         match number {
             1 => out.trace_id = TraceId(id(&r, "link trace_id", field)?),
             2 => out.span_id = SpanId(id(&r, "link span_id", field)?),
             3 => out.trace_state = r.text("link trace_state", field)?,
-            4 => out.attributes.push(key_value(&r, field, 0)?),
+            4 => out.attributes.push(key_value(&r, field, 0, budget)?),
             5 => out.dropped_attributes_count = r.number32("dropped_attributes_count", field)?,
             6 => out.flags = r.fixed32("link flags", field)?,
             _ => {}
@@ -119,6 +120,7 @@ fn link<'a>(mut r: Reader<'a>) -> Result<Link<'a>> {
 
 /// Decodes one log record; its ids are zero when it names no span.
 pub(super) fn log(bytes: &[u8]) -> Result<LogRecord<'_>> {
+    let budget = &mut { RECORD_VALUES };
     let mut out = LogRecord {
         trace_id: TraceId::default(),
         span_id: SpanId::default(),
@@ -138,8 +140,8 @@ pub(super) fn log(bytes: &[u8]) -> Result<LogRecord<'_>> {
             1 => out.time_unix_nano = r.fixed64("time_unix_nano", field)?,
             2 => out.severity_number = r.number("severity_number", field)? as i32,
             3 => out.severity_text = r.text("severity_text", field)?,
-            5 => out.body = any_value(r.nested(r.bytes_of("body", field)?), 0)?,
-            6 => out.attributes.push(key_value(&r, field, 0)?),
+            5 => out.body = any_value(r.nested(r.bytes_of("body", field)?), 0, budget)?,
+            6 => out.attributes.push(key_value(&r, field, 0, budget)?),
             7 => out.dropped_attributes_count = r.number32("dropped_attributes_count", field)?,
             8 => out.flags = r.fixed32("flags", field)?,
             9 => out.trace_id = TraceId(id(&r, "trace_id", field)?),
@@ -164,21 +166,38 @@ fn id<'a, const N: usize>(r: &Reader<'a>, what: &'static str, field: Field<'a>) 
     }
 }
 
-fn key_value<'a>(r: &Reader<'a>, field: Field<'a>, depth: usize) -> Result<(Cow<'a, str>, Value<'a>)> {
+/// Takes note of one more value of a record, so that many empty ones cannot fill the memory.
+fn spend(r: &Reader<'_>, budget: &mut usize) -> Result<()> {
+    match budget.checked_sub(1) {
+        Some(left) => {
+            *budget = left;
+            Ok(())
+        }
+        None => r.fail(format!("more than {RECORD_VALUES} values in one record")),
+    }
+}
+
+fn key_value<'a>(
+    r: &Reader<'a>,
+    field: Field<'a>,
+    depth: usize,
+    budget: &mut usize,
+) -> Result<(Cow<'a, str>, Value<'a>)> {
+    spend(r, budget)?;
     let mut r = r.nested(r.bytes_of("attribute", field)?);
     let mut key = Cow::Borrowed("");
     let mut value = Value::Null;
     while let Some((number, field)) = r.next()? {
         match number {
             1 => key = r.text("attribute key", field)?,
-            2 => value = any_value(r.nested(r.bytes_of("attribute value", field)?), depth)?,
+            2 => value = any_value(r.nested(r.bytes_of("attribute value", field)?), depth, budget)?,
             _ => {}
         }
     }
     Ok((key, value))
 }
 
-fn any_value<'a>(mut r: Reader<'a>, depth: usize) -> Result<Value<'a>> {
+fn any_value<'a>(mut r: Reader<'a>, depth: usize, budget: &mut usize) -> Result<Value<'a>> {
     if depth > VALUE_DEPTH {
         return r.fail(format!("attribute value nests deeper than {VALUE_DEPTH}"));
     }
@@ -194,7 +213,9 @@ fn any_value<'a>(mut r: Reader<'a>, depth: usize) -> Result<Value<'a>> {
                 let mut items = Vec::new();
                 while let Some((number, field)) = list.next()? {
                     if number == 1 {
-                        items.push(any_value(list.nested(list.bytes_of("array item", field)?), depth + 1)?);
+                        spend(&list, budget)?;
+                        let item = list.nested(list.bytes_of("array item", field)?);
+                        items.push(any_value(item, depth + 1, budget)?);
                     }
                 }
                 Value::Array(items)
@@ -204,7 +225,7 @@ fn any_value<'a>(mut r: Reader<'a>, depth: usize) -> Result<Value<'a>> {
                 let mut entries: Attributes<'a> = Vec::new();
                 while let Some((number, field)) = list.next()? {
                     if number == 1 {
-                        entries.push(key_value(&list, field, depth + 1)?);
+                        entries.push(key_value(&list, field, depth + 1, budget)?);
                     }
                 }
                 Value::Map(entries)

@@ -147,7 +147,7 @@ pub(super) fn record(bytes: &[u8], base: u64, signal: Signal, out: &mut Out<'_>)
             Err(e) => (e, 2),
         },
         Signal::Logs => match decode::log(bytes) {
-            Ok(log) if log.trace_id.is_zero() && log.span_id.is_zero() => {
+            Ok(log) if log.trace_id.is_zero() || log.span_id.is_zero() => {
                 return out.uncorrelated(place(base, 0, bytes));
             }
             Ok(log) => return out.log(&log, || place(base, 0, bytes)),

@@ -121,9 +121,12 @@ pub(super) fn resource(window: &mut Window<'_>, mut left: u64, out: &mut Out<'_>
     let mut began = false;
     while left > 0 {
         let (number, header, body) = match header(window, left)? {
-            Header::Field { number, bytes_field: true, header, body } => (number, header, body),
-            // A number is no known field here.
-            Header::Field { number, header, body, .. } => (u32::MAX - number, header, body),
+            Header::Field { number, bytes_field, header, body } => {
+                if !bytes_field && matches!(number, HEADER | CHILDREN | SCHEMA_URL) {
+                    return reject(window, left, out, &format!("field {number} has the wrong wire type"));
+                }
+                (number, header, body)
+            }
             Header::End => return ended(window, out),
             Header::Broken(reason) => return reject(window, left, out, &reason),
         };
@@ -210,8 +213,12 @@ fn scope(window: &mut Window<'_>, mut left: u64, out: &mut Out<'_>) -> Result<Fl
     let mut signal: Option<Signal> = None;
     while left > 0 {
         let (number, header, body) = match header(window, left)? {
-            Header::Field { number, bytes_field: true, header, body } => (number, header, body),
-            Header::Field { number, header, body, .. } => (u32::MAX - number, header, body),
+            Header::Field { number, bytes_field, header, body } => {
+                if !bytes_field && matches!(number, HEADER | CHILDREN | SCHEMA_URL) {
+                    return reject(window, left, out, &format!("field {number} has the wrong wire type"));
+                }
+                (number, header, body)
+            }
             Header::End => return ended(window, out),
             Header::Broken(reason) => return reject(window, left, out, &reason),
         };
