@@ -4,6 +4,7 @@
 /// How much memory a test takes.
 mod allocations;
 mod basics;
+mod captures;
 /// Seeds and amounts.
 mod chance;
 /// kill -9 of a writing process.
