@@ -136,7 +136,8 @@ fn reads(c: &mut Criterion) {
         let options = Options { recent_traces_bytes, ..Options::default() };
         let reader = Store::open_read_only(&path, options).expect("open");
         let snapshot = reader.snapshot().expect("snapshot");
-        let read = || ids.iter().map(|id| snapshot.trace(*id).expect("read").map_or(0, |t| t.spans.num_rows())).sum::<usize>();
+        let read =
+            || ids.iter().map(|id| snapshot.trace(*id).expect("read").map_or(0, |t| t.spans.num_rows())).sum::<usize>();
         black_box(read());
         let before = cpu_time();
         black_box(read());
@@ -149,7 +150,9 @@ fn reads(c: &mut Criterion) {
         b.iter(|| snapshot.scan(&request).expect("scan").map(|x| x.expect("batch").num_rows()).sum::<usize>());
     });
     c.bench_function("open and snapshot", |b| {
-        b.iter(|| Store::open_read_only(&path, Options::default()).expect("open").snapshot().expect("snapshot").version());
+        b.iter(|| {
+            Store::open_read_only(&path, Options::default()).expect("open").snapshot().expect("snapshot").version()
+        });
     });
 }
 

@@ -1,9 +1,14 @@
 //! The integration tests, one binary.
 //!
-//! * `ingest`: decoding, normalisation and batches against an independent decoding of the same files
+//! * `ingest`: decoding and batches against an independent decoding of the same files; malformed, huge and arbitrary
+//!   inputs
+//! * `normalise`: one golden file per dialect with the columns that its captures get
 //! * `store`: writing, reading back, sealing, superseding, compacting; crashes, faults and damage
 //! * `tidy`: rules of style
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod ingest;
+mod normalise;
 mod store;
 mod tidy;

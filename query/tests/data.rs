@@ -6,8 +6,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, new_null_array,
 };
-use spanfile::schema::{self, Class, Column};
 use spanfile::batch::SpanBatch;
+use spanfile::schema::{self, Class, Column};
 use spanfile::{Options, Store};
 use spanfile_query::render::{Format, RenderOptions, render};
 use spanfile_query::{Engine, EngineOptions, Result};

@@ -71,7 +71,8 @@ fn contents(store: &Store) -> Vec<String> {
 
 fn rows(table: Table, batch: &RecordBatch) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
-    let columns: Vec<_> = batch.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options).unwrap()).collect();
+    let columns: Vec<_> =
+        batch.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options).unwrap()).collect();
     (0..batch.num_rows())
         .map(|i| {
             let values: Vec<String> = columns.iter().map(|c| c.value(i).to_string()).collect();
@@ -112,5 +113,12 @@ fn captures_thrice_in_three_orders_are_the_same_rows_as_once() {
     assert_eq!((a.spans, a.events, a.links, a.traces), (b.spans, b.events, b.links, b.traces));
     assert_eq!(b.replaced, 0);
     assert_eq!(thrice.verify().unwrap().problems, []);
-    println!("{} captures: {} spans, {} events, {} links; {} duplicates", paths.len(), a.spans, a.events, a.links, b.duplicates);
+    println!(
+        "{} captures: {} spans, {} events, {} links; {} duplicates",
+        paths.len(),
+        a.spans,
+        a.events,
+        a.links,
+        b.duplicates
+    );
 }

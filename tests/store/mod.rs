@@ -1,5 +1,4 @@
 //! The store as programs that embed it see it.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on is to panic")]
 
 /// How much memory a test takes.
 mod allocations;

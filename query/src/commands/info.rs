@@ -16,8 +16,9 @@ pub(crate) fn run(args: &FileArgs) -> Result<u8> {
     let segments = snapshot.segments().map_err(err)?;
     let tail = snapshot.tail().map_err(err)?;
     let live = |t: Table| segments.iter().map(|s| s.live_rows(t)).sum::<u64>() + tail.rows(t);
-    let first = segments.iter().filter_map(|s| s.time_range()).map(|t| t.0).min();
-    let last = segments.iter().filter_map(|s| s.time_range()).map(|t| t.2).max();
+    let times = || segments.iter().map(|s| s.time_range()).chain([tail.time_range()]).flatten();
+    let first = times().map(|t| t.0).min();
+    let last = times().map(|t| t.2).max();
     let bytes = std::fs::metadata(&args.file).map_or(0, |m| m.len());
     let sealed: u64 = segments.iter().map(|s| s.bytes()).sum();
     let spans = live(Table::Spans);
@@ -34,8 +35,8 @@ pub(crate) fn run(args: &FileArgs) -> Result<u8> {
         ("not sealed yet", format!("{} spans", grouped(tail.rows(Table::Spans)))),
     ];
     if let (Some(first), Some(last)) = (first, last) {
-        lines.push(("sealed from", time(first)));
-        lines.push(("sealed to", time(last)));
+        lines.push(("first start", time(first)));
+        lines.push(("last end", time(last)));
     }
     lines.push(("file size", human_bytes(bytes)));
     if let Some(each) = bytes.checked_div(spans) {
