@@ -155,3 +155,81 @@ impl Directory {
         Ok(bytes.as_chunks::<ENTRY_BYTES>().0.iter().map(TraceEntry::read).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct InMemory(Vec<u8>);
+
+    impl ReadAt for InMemory {
+        fn len(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn read_at(&self, range: std::ops::Range<u64>) -> Result<Bytes> {
+            let bytes = self.0.get(range.start as usize..range.end as usize);
+            bytes.map(Bytes::copy_from_slice).ok_or_else(|| self.damaged("out of range"))
+        }
+
+        fn damaged(&self, reason: &str) -> Error {
+            Error::Rows(reason.to_string())
+        }
+    }
+
+    fn entry(n: u64) -> TraceEntry {
+        let hash = xxh3_128_with_seed(&n.to_le_bytes(), 1);
+        let rows = [n as u32, 1, 2].map(|first| RowRange { first, rows: 3 });
+        TraceEntry { trace: TraceId(hash.to_be_bytes()), rows, start: -(n as i64), end: n as i64 }
+    }
+
+    #[test]
+    fn what_is_there_is_found_and_little_else() {
+        for count in [0u64, 1, 1023, 1024, 1025, 5000] {
+            let part = InMemory(encode((0..count).map(entry).collect()));
+            let directory = Directory::open(&part, count).unwrap();
+            let mut all: Vec<TraceEntry> = (0..count).map(entry).collect();
+            all.sort_unstable_by_key(|e| e.trace);
+            assert_eq!(directory.all(&part).unwrap(), all);
+            let wanted: Vec<TraceId> = all.iter().map(|e| e.trace).collect();
+            assert_eq!(directory.find_all(&part, &wanted).unwrap(), all);
+            let mut absent: Vec<TraceId> = (count..count + 1000).map(|n| entry(n).trace).collect();
+            absent.sort_unstable();
+            assert_eq!(directory.find_all(&part, &absent).unwrap(), []);
+            let maybe = absent.iter().filter(|t| directory.may_contain(**t)).count();
+            assert!(maybe < 30, "{maybe} of 1000 pass the filter of {count}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_does_not_fit_its_segment_is_refused() {
+        let bytes = encode((0..10).map(entry).collect());
+        assert!(Directory::open(&InMemory(bytes.clone()), 11).is_err());
+        for cut in 0..bytes.len() {
+            assert!(Directory::open(&InMemory(bytes[..cut].to_vec()), 10).is_err(), "cut at {cut}");
+        }
+    }
+
+    // These bytes are in files.
+    #[test]
+    fn the_layout_stands_still() {
+        let one = TraceEntry {
+            trace: TraceId([0x11; 16]),
+            rows: [RowRange { first: 1, rows: 2 }, RowRange { first: 3, rows: 4 }, RowRange { first: 5, rows: 6 }],
+            start: -1,
+            end: 2,
+        };
+        let hex: String = encode(vec![one]).iter().map(|b| format!("{b:02x}")).collect();
+        let id = "11".repeat(16);
+        let (head, rest) = hex.split_at(48);
+        assert_eq!(head, "534654440100000001000000000000000100000000000000");
+        let (_, rest) = rest.split_at(16);
+        assert_eq!(
+            rest,
+            format!("{id}{id}010000000200000003000000040000000500000006000000ffffffffffffffff0200000000000000")
+        );
+    }
+}

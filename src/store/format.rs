@@ -225,3 +225,75 @@ pub(super) fn decode_prefixed<'b, T: Decode<()>>(path: &Path, place: &str, bytes
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> LogEntry {
+        let part = PartDesc { kind: 1, len: 65_509, chunks: 2, blake3: [0xab; 32] };
+        let segment = SegmentDesc {
+            id: 7,
+            rows: [300, 2, 0],
+            traces: 12,
+            times: Some((-1, 1_767_225_600_000_000_000, 5)),
+            level: 3,
+            parts: vec![part],
+        };
+        let rows = [vec![RowRange { first: 10, rows: 4 }], vec![], vec![]];
+        LogEntry {
+            sequence: 5,
+            time_unix_nano: 1_767_225_600_000_000_000,
+            body: LogBody::Seal { segment, supersedes: vec![Superseded { segment: 3, rows }] },
+        }
+    }
+
+    // These bytes are in files. If a test fails after an update of the encoder, the encoder is wrong, not the test.
+    #[test]
+    fn the_encoding_of_a_log_entry_stands_still() {
+        let (bytes, hash) = encode_log(Path::new("a"), &entry(), &[0; 32]).unwrap();
+        let (body, rest) = bytes.split_at(bytes.len() - 64);
+        assert_eq!(hex(body), GOLDEN_SEAL);
+        assert_eq!(rest[..32], [0; 32]);
+        assert_eq!(rest[32..], hash);
+        assert_eq!(decode_log(Path::new("a"), 5, &bytes, &[0; 32]).unwrap(), (entry(), hash));
+    }
+
+    /// The fields in order; integers above 250 take a marker byte and 2, 4 or 8 bytes, signed ones are zigzag.
+    const GOLDEN_SEAL: &str = "05fd0000f4dba3e40c310007fb2c0102000c0101fd0000f4dba3e40c310a060101fbe5ff02\
+        abababababababababababababababababababababababababababababababab0103010a040000";
+
+    #[test]
+    fn a_log_entry_out_of_place_is_refused() {
+        let path = Path::new("a");
+        let (bytes, _) = encode_log(path, &entry(), &[1; 32]).unwrap();
+        for (sequence, previous, said) in [(5, [2; 32], "follows"), (6, [1; 32], "entry is number 5")] {
+            let error = decode_log(path, sequence, &bytes, &previous).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        for i in 0..bytes.len() {
+            let mut bad = bytes.clone();
+            bad[i] ^= 1;
+            assert!(decode_log(path, 5, &bad, &[1; 32]).is_err(), "byte {i}");
+            assert!(decode_log(path, 5, &bytes[..i], &[1; 32]).is_err(), "cut at {i}");
+        }
+    }
+
+    #[test]
+    fn the_encoding_of_the_head_stands_still() {
+        let head = Head {
+            commit: 1,
+            log_len: 300,
+            log_hash: [0xcd; 32],
+            next_segment: 2,
+            tail_first: 3,
+            tail_next: 4,
+            duplicates: 5,
+            replaced: 6,
+        };
+        let bytes = encode_checked(Path::new("a"), &head, 2).unwrap();
+        assert_eq!(hex(&bytes[..bytes.len() - 8]), format!("01fb2c01{}020304 0506", "cd".repeat(32)).replace(' ', ""));
+        assert_eq!(decode_checked::<Head>(Path::new("a"), "head", &bytes, 2).unwrap(), head);
+        assert!(decode_checked::<Head>(Path::new("a"), "head", &bytes, 3).is_err(), "another place");
+    }
+}
