@@ -31,6 +31,11 @@ fn may_hold_on(plan: &Arc<dyn ExecutionPlan>) -> bool {
         || plan.is::<UnnestExec>()
 }
 
+/// Whether a plan joins by comparing every row with every row.
+pub(crate) fn has_nested_loop_join(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<NestedLoopJoinExec>() || plan.children().into_iter().any(has_nested_loop_join)
+}
+
 impl PhysicalOptimizerRule for YieldingJoins {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|p| {

@@ -56,7 +56,7 @@ pub(crate) struct QueryArgs {
     #[arg(short = 'f', long = "file", value_name = "PATH")]
     pub(crate) script: Option<PathBuf>,
     /// Attach another file: FILE=NAME, or FILE AS NAME.
-    #[arg(long, value_name = "FILE=NAME", num_args = 1..=3)]
+    #[arg(long, value_name = "FILE=NAME")]
     pub(crate) attach: Vec<String>,
     /// Read statements from stdin, also from a terminal, without prompts.
     #[arg(long)]
@@ -173,7 +173,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8>
             0
         }
         ErrorKind::UnknownArgument => {
-            eprintln!("spanfile: {}", unknown(&e));
+            say!("spanfile: {}", unknown(&e));
             2
         }
         _ => {
@@ -183,16 +183,42 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8>
     })
 }
 
+/// `--attach FILE AS NAME` comes as four words and is one option with one value.
+fn join_attachments(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut out: Vec<OsString> = Vec::new();
+    for arg in args {
+        let n = out.len();
+        let after_as = n >= 3
+            && out[n - 1].eq_ignore_ascii_case("as")
+            && matches!(out[n - 3].to_str(), Some("--attach" | "-attach"));
+        if after_as {
+            out.pop();
+            if let Some(file) = out.last_mut() {
+                file.push("=");
+                file.push(arg);
+            }
+        } else {
+            out.push(arg);
+        }
+    }
+    out
+}
+
 /// `-json` is `--json`: sqlite's and DuckDB's shells write long options with one dash. Short options keep
 /// theirs, and so do numbers and a lone dash.
 fn double_dashes(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut rest_is_plain = false;
-    args.into_iter()
+    join_attachments(args)
+        .into_iter()
         .map(|arg| {
             let Some(text) = arg.to_str() else { return arg };
             rest_is_plain |= text == "--";
             let word = text.strip_prefix('-').unwrap_or("");
             let long = word.chars().count() > 1 && word.starts_with(|c: char| c.is_ascii_alphabetic());
+            if text.starts_with("--") && text.contains(char::is_whitespace) && !text.contains('=') {
+                // SQL that begins with a comment, not an option.
+                return OsString::from(format!(" {text}"));
+            }
             if long && !rest_is_plain { OsString::from(format!("-{text}")) } else { arg }
         })
         .collect()
@@ -239,6 +265,10 @@ mod tests {
         assert_eq!(
             words(&["x", "-json", "--csv", "-c", "-", "-1.5", "--", "-json"]),
             ["x", "--json", "--csv", "-c", "-", "-1.5", "--", "-json"]
+        );
+        assert_eq!(
+            words(&["a", "-attach", "b.spans", "AS", "b", "--attach", "c=d", "-- x\nselect 1"]),
+            ["a", "--attach", "b.spans=b", "--attach", "c=d", " -- x\nselect 1"]
         );
     }
 }

@@ -7,18 +7,18 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList};
 use datafusion::datasource::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry, ObjectStoreUrl};
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::object_store::memory::InMemory;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig};
 use futures::TryStreamExt;
 
-use crate::cancel::YieldingJoins;
+use crate::cancel::{self, YieldingJoins};
 use crate::catalog::{Database, TABLES};
 use crate::error::{QueryError, Result};
 use crate::provider::STORE_URL;
@@ -261,7 +261,11 @@ impl Query {
     /// # Errors
     /// When an operator cannot start.
     pub fn stream(&self) -> Result<SendableRecordBatchStream> {
-        execute_stream(Arc::clone(&self.physical), self.state.task_ctx()).map_err(diagnose::execution)
+        let context = match cancel::has_nested_loop_join(&self.physical) {
+            true => without_spill(&self.state)?,
+            false => self.state.task_ctx(),
+        };
+        execute_stream(Arc::clone(&self.physical), context).map_err(diagnose::execution)
     }
 
     /// Runs the query and gathers its rows; for results known to be small.
@@ -271,6 +275,16 @@ impl Query {
     pub async fn collect(&self) -> Result<Vec<RecordBatch>> {
         self.stream()?.try_collect().await.map_err(diagnose::execution)
     }
+}
+
+/// The same context without temporary files. A nested-loop join that spills reads its left side a second time, which
+/// another one below cannot give again: rows would be missing. Without spilling it says that memory is short.
+fn without_spill(state: &SessionState) -> Result<Arc<TaskContext>> {
+    let runtime = RuntimeEnvBuilder::from_runtime_env(state.runtime_env())
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .build_arc()
+        .map_err(|e| QueryError::Execution(Box::new(e)))?;
+    Ok(Arc::new(TaskContext::from(state).with_runtime(runtime)))
 }
 
 /// Expands a path that may be a pattern. A path that names a file is taken as it is.

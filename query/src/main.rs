@@ -2,14 +2,34 @@
 
 #![forbid(unsafe_code)]
 
+/// A line on stderr. Nobody may be listening there any more, and that must not stop the work.
+macro_rules! say {
+    ($($arg:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr().lock(), $($arg)*);
+    }};
+}
+
 mod cli;
 mod commands;
 
 use std::process::ExitCode;
 
+/// Planning recurses with the depth of an expression, and a chain of a thousand conditions is that deep.
+const STACK_BYTES: usize = 256 << 20;
+
 fn main() -> ExitCode {
-    match cli::parse(std::env::args_os()) {
-        Ok(cli) => ExitCode::from(commands::run(cli)),
-        Err(code) => ExitCode::from(code),
-    }
+    let run = || match cli::parse(std::env::args_os()) {
+        Ok(cli) => commands::run(cli),
+        Err(code) => code,
+    };
+    let code = match std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run).map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        Ok(Err(_)) => commands::exit::FAILED,
+        Err(e) => {
+            say!("spanfile: cannot start a thread: {e}");
+            commands::exit::FAILED
+        }
+    };
+    ExitCode::from(code)
 }

@@ -195,6 +195,30 @@ fn a_memory_limit_spills_or_says_so() {
 }
 
 #[test]
+fn a_join_without_an_equality_never_loses_rows_for_lack_of_memory() {
+    let f = Fixture::new();
+    let path = file(f.dir.path(), "wide.spans", &[traces(0..600, 8)], false);
+    let sql = "select count(*) from spans a, spans b, (select * from spans where input is not null limit 3) c
+               where a.span_id < b.span_id and b.input <= c.input";
+    let open = |memory_limit_bytes| {
+        Engine::open(&path, EngineOptions { memory_limit_bytes, threads: Some(1), ..EngineOptions::default() }).unwrap()
+    };
+    let right = rows(&open(4 << 30), sql);
+    assert_ne!(right, "0\n");
+    let mut refused = 0;
+    for mib in [1, 4, 16, 64, 256] {
+        match crate::data::run_as(&open(mib << 20), sql, &spanfile_query::render::Format::Csv) {
+            Ok(csv) => assert_eq!(csv.split_once('\n').unwrap().1, right, "{mib} MiB"),
+            Err(e) => {
+                assert!(e.to_string().to_lowercase().contains("resources exhausted"), "{e}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "some limit is too small for this");
+}
+
+#[test]
 fn dropping_a_query_stops_a_fanning_join() {
     let f = Fixture::new();
     let path = file(f.dir.path(), "fan.spans", &[traces(0..4000, 8)], false);

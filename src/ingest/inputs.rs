@@ -135,7 +135,9 @@ fn visit(path: &Path, out: &mut Vec<Input>) -> Result<(), InputError> {
         let kind = entry.file_type().map_err(InputError::io(&entry.path()))?;
         // A link to a folder may lead back up, so only links to files are followed.
         let link_to_folder = kind.is_symlink() && entry.path().is_dir();
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") && !link_to_folder {
+        // Nor are pipes and devices read that nobody named: they might never end.
+        let readable = kind.is_dir() || entry.path().is_file();
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") && !link_to_folder && readable {
             entries.push(entry.path());
         }
     }

@@ -55,7 +55,9 @@ fn of(head: &[u8]) -> Format {
     }
     if let Some((length, rest)) = head.split_first_chunk::<4>() {
         let length = u32::from_be_bytes(*length) as usize;
-        if length == 0 || begins_message(rest, Some(length)) {
+        // Zeros alone are what a crashed disk leaves, not empty messages.
+        let empty = length == 0 && rest.iter().any(|b| *b != 0);
+        if empty || begins_message(rest, Some(length)) {
             return Format::Proto(Framing::BigEndian);
         }
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &FileArgs) -> Result<u8> {
         writeln!(out, "removed {} superseded spans", grouped(report.removed_spans)).map_err(output_error)?;
     }
     if !report.trimmed {
-        eprintln!("spanfile: readers keep the file from shrinking; compact again when they are gone");
+        say!("spanfile: readers keep the file from shrinking; compact again when they are gone");
     }
     Ok(exit::FINE)
 }

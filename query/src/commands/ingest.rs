@@ -37,7 +37,7 @@ pub(crate) fn run(args: &IngestArgs) -> Result<u8> {
     bar.finish_and_clear();
     let summary = summary?;
     if summary.rejected > REJECTS_SHOWN {
-        eprintln!("spanfile: {} more rejects", grouped(summary.rejected - REJECTS_SHOWN));
+        say!("spanfile: {} more rejects", grouped(summary.rejected - REJECTS_SHOWN));
     }
     if !args.quiet {
         print(&summary, begun.elapsed()).map_err(output_error)?;
@@ -52,7 +52,18 @@ fn ingest(args: &IngestArgs, bar: &ProgressBar) -> Result<Summary> {
     if let Some(total) = inputs::total_bytes(&inputs) {
         bar.set_length(total);
     }
-    let rejects = RejectLog::new(args.rejects.as_deref(), bar.clone())?;
+    if let Some(path) = &args.rejects {
+        let taken = |p: &Path| same_file(p, path);
+        let input = |i: &inputs::Input| matches!(i, inputs::Input::File { path, .. } if taken(path));
+        if taken(&args.file) || inputs.iter().any(input) {
+            let source = std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "rejects cannot go into a file that is in use here",
+            );
+            return Err(QueryError::Io { path: path.clone(), source });
+        }
+    }
+    let rejects = RejectLog { shown: 0, bar: bar.clone(), path: args.rejects.clone(), kept: None };
     into_file(&args.file, rejects, |importer, summary| {
         for input in &inputs {
             let reader = input.open(&progress).map_err(source)?;
@@ -102,27 +113,26 @@ pub(super) fn into_file<R: Rejects>(
 struct RejectLog {
     shown: u64,
     bar: ProgressBar,
-    kept: Option<(PathBuf, BufWriter<File>)>,
+    path: Option<PathBuf>,
+    /// Opened by the first reject, so that nothing is overwritten for none.
+    kept: Option<BufWriter<File>>,
 }
 
 impl RejectLog {
-    fn new(path: Option<&Path>, bar: ProgressBar) -> Result<Self> {
-        let open = |p: &Path| match File::create(p) {
-            Ok(f) => Ok((p.to_path_buf(), BufWriter::new(f))),
-            Err(source) => Err(QueryError::Io { path: p.to_path_buf(), source }),
-        };
-        Ok(RejectLog { shown: 0, bar, kept: path.map(open).transpose()? })
-    }
-
     fn keep(&mut self, bytes: &[u8]) -> std::result::Result<(), BoxError> {
-        match &mut self.kept {
-            Some((path, file)) => file
-                .write_all(bytes)
-                .and_then(|()| file.flush())
-                .map_err(|e| format!("{}: cannot keep a reject: {e}", path.display()).into()),
-            None => Ok(()),
-        }
+        let Some(path) = &self.path else { return Ok(()) };
+        let failed =
+            |e: std::io::Error| -> BoxError { format!("{}: cannot keep a reject: {e}", path.display()).into() };
+        let file = match &mut self.kept {
+            Some(file) => file,
+            none => none.insert(BufWriter::new(File::create(path).map_err(failed)?)),
+        };
+        file.write_all(bytes).and_then(|()| file.flush()).map_err(failed)
     }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 impl Rejects for RejectLog {
@@ -131,7 +141,7 @@ impl Rejects for RejectLog {
             self.shown += 1;
             let span = reject.span_id.map(|id| format!(", span {id}")).unwrap_or_default();
             let line = format!("spanfile: {}: {}{span}: rejected: {}", reject.source, reject.position, reject.reason);
-            self.bar.suspend(|| eprintln!("{line}"));
+            self.bar.suspend(|| say!("{line}"));
         }
         // One reject per line, so that JSON lines can be mended and read again.
         self.keep(reject.bytes)?;

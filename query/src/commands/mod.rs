@@ -43,11 +43,11 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Ok(code) => code,
         Err(e) if e.is_broken_pipe() => exit::FINE,
         Err(QueryError::Cancelled) => {
-            eprintln!("spanfile: interrupted");
+            say!("spanfile: interrupted");
             exit::INTERRUPTED
         }
         Err(e) => {
-            eprintln!("spanfile: {e}");
+            say!("spanfile: {e}");
             exit::FAILED
         }
     }

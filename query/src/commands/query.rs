@@ -12,16 +12,19 @@ use super::script::Session;
 use super::{exit, output_error};
 use crate::cli::{LimitArgs, OutputArgs, QueryArgs};
 
+/// Expressions are evaluated as deep as they nest.
+const WORKER_STACK_BYTES: usize = 64 << 20;
+
 /// Runs the statements that the arguments, a script or stdin give.
 pub(crate) fn run(args: QueryArgs) -> Result<u8> {
     let Some(file) = &args.file else {
-        eprintln!("spanfile: no file; try: spanfile FILE \"SELECT count(*) FROM spans\", or --help");
+        say!("spanfile: no file; try: spanfile FILE \"SELECT count(*) FROM spans\", or --help");
         return Ok(exit::USAGE);
     };
     let texts: Vec<&String> = args.sql.iter().chain(&args.commands).collect();
     let from_stdin = texts.is_empty() && args.script.is_none();
     if from_stdin && !args.batch && std::io::stdin().is_terminal() {
-        eprintln!(
+        say!(
             "spanfile: the interactive shell is not there yet; run SQL with: spanfile {file} \"SELECT ...\", \
              with -c or -f, or from stdin with -batch"
         );
@@ -30,7 +33,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
     let attachments = match attachments(&args.attach) {
         Ok(a) => a,
         Err(message) => {
-            eprintln!("spanfile: {message}");
+            say!("spanfile: {message}");
             return Ok(exit::USAGE);
         }
     };
@@ -44,7 +47,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
     if let Some(path) = parquet_path(&format) {
         let same = |a: &Path| a.canonicalize().is_ok_and(|a| path.canonicalize().is_ok_and(|b| a == b));
         if engine.attached().iter().flat_map(|(_, files)| files).any(|f| same(f)) {
-            eprintln!("spanfile: -parquet {}: the file is being read", path.display());
+            say!("spanfile: -parquet {}: the file is being read", path.display());
             return Ok(exit::USAGE);
         }
     }
@@ -65,7 +68,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
             let script = std::fs::File::open(path)
                 .and_then(|mut f| {
                     let mut text = String::new();
-                    f.read_to_string(&mut text).map(|_| text)
+                    f.read_to_string(&mut text).map(|_| text.trim_start_matches('\u{feff}').to_owned())
                 })
                 .map_err(|source| QueryError::Io { path: path.clone(), source })?;
             session.lines(script.as_bytes(), &path.display().to_string(), &mut code)?
@@ -86,6 +89,7 @@ pub(super) fn runtime(limits: &LimitArgs) -> Result<tokio::runtime::Runtime> {
     let threads = limits.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.max(1))
+        .thread_stack_size(WORKER_STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|source| QueryError::Io { path: "threads".into(), source })

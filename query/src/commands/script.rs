@@ -122,7 +122,7 @@ impl Session<'_> {
             }
         })?;
         if let Some(path) = super::query::parquet_path(&self.format) {
-            eprintln!("{}: {} rows", path.display(), super::grouped(rows));
+            say!("{}: {} rows", path.display(), super::grouped(rows));
         }
         self.out.flush().map_err(output_error)
     }
@@ -153,7 +153,7 @@ impl Session<'_> {
                     n => match n.parse() {
                         Ok(n) => *code = n,
                         Err(_) => {
-                            eprintln!("spanfile: .exit {n}: expected a number from 0 to 255");
+                            say!("spanfile: .exit {n}: expected a number from 0 to 255");
                             *code = exit::USAGE;
                         }
                     },
@@ -162,7 +162,7 @@ impl Session<'_> {
             }
             _ => {
                 self.out.flush().map_err(output_error)?;
-                eprintln!("spanfile: unknown command .{verb}; see .help");
+                say!("spanfile: unknown command .{verb}; see .help");
                 *code = exit::FAILED;
                 return Ok(self.bail);
             }
@@ -186,7 +186,7 @@ fn unquoted(text: &str) -> &str {
 fn report(e: &QueryError, piece: &Piece<'_>, name: Option<&str>, before: u64) {
     let QueryError::Sql { message: _, position: Some(at), .. } = e else {
         let place = name.map(|n| format!("{n}:{}: ", before + piece.line)).unwrap_or_default();
-        eprintln!("spanfile: {place}{e}");
+        say!("spanfile: {place}{e}");
         return;
     };
     let mut shown = e.to_string();
@@ -197,12 +197,12 @@ fn report(e: &QueryError, piece: &Piece<'_>, name: Option<&str>, before: u64) {
         let name = name.map(|n| format!("{n}:")).unwrap_or_default();
         shown = format!("{name}{line}:{}: {rest}", at.column);
     }
-    eprintln!("spanfile: {shown}");
+    say!("spanfile: {shown}");
     let Some(text) = usize::try_from(at.line).ok().and_then(|l| piece.text.lines().nth(l.saturating_sub(1))) else {
         return;
     };
     let caret = usize::try_from(at.column).unwrap_or(1).saturating_sub(1);
     if text.chars().count() <= 200 {
-        eprintln!("  {text}\n  {}^", " ".repeat(caret));
+        say!("  {text}\n  {}^", " ".repeat(caret));
     }
 }

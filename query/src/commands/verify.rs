@@ -29,8 +29,8 @@ pub(crate) fn run(args: &FileArgs) -> Result<u8> {
     }
     out.flush().map_err(output_error)?;
     for p in &report.problems {
-        eprintln!("spanfile: {}: {}: {}", args.file.display(), p.place, p.reason);
+        say!("spanfile: {}: {}: {}", args.file.display(), p.place, p.reason);
     }
-    eprintln!("spanfile: {} problems", grouped(report.problems.len() as u64));
+    say!("spanfile: {} problems", grouped(report.problems.len() as u64));
     Ok(exit::FAILED)
 }

@@ -36,6 +36,12 @@ struct Output {
 
 impl Output {
     fn create(schema: SchemaRef, path: &Path) -> Result<Self> {
+        // A link keeps its name: what it points to is written.
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        if path.exists() && !path.is_file() {
+            let reason = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file");
+            return Err(QueryError::io(path, reason));
+        }
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.partial", std::process::id()));
         let partial = path.with_file_name(name);
