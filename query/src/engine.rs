@@ -22,7 +22,7 @@ use crate::cancel::{self, YieldingJoins};
 use crate::catalog::{Database, TABLES};
 use crate::error::{QueryError, Result};
 use crate::provider::STORE_URL;
-use crate::{diagnose, functions, statement};
+use crate::{diagnose, functions, naming, statement};
 
 /// Name of the one catalog.
 const CATALOG: &str = "spanfile";
@@ -197,7 +197,13 @@ impl Engine {
         }
         let mut state = self.state.clone();
         state.mark_start_execution();
-        let plan = state.statement_to_plan(parsed).await.map_err(|e| diagnose::planning(self, text, e))?;
+        let mut plan = state.statement_to_plan(parsed.clone()).await;
+        if plan.as_ref().err().is_some_and(naming::is_clash)
+            && let Some(named) = naming::with_own_names(parsed)
+        {
+            plan = state.statement_to_plan(named).await;
+        }
+        let plan = plan.map_err(|e| diagnose::planning(self, text, e))?;
         // What the statement's kind did not give away, such as a write inside a WITH, the plan does.
         SQLOptions::new()
             .with_allow_ddl(false)

@@ -130,7 +130,14 @@ impl std::error::Error for QueryError {
     }
 }
 
-/// DataFusion's message without its own prefixes and hints to its developers.
+/// What the store said, where it is behind the error; else DataFusion's message without hints to its developers.
 fn first_line(e: &DataFusionError) -> String {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(e);
+    while let Some(c) = cause {
+        if let Some(own) = c.downcast_ref::<spanfile::Error>() {
+            return own.to_string();
+        }
+        cause = c.source();
+    }
     e.strip_backtrace()
 }

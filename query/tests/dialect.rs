@@ -1,6 +1,6 @@
 //! What may be written.
 
-use crate::data::{Fixture, error, rows};
+use crate::data::{Fixture, error, rows, run_as};
 
 #[test]
 fn json_arrows_bind_tightly() {
@@ -69,4 +69,17 @@ fn errors_name_the_place_and_what_was_meant() {
     assert!(error(&e, "select 1 +").contains("syntax error"));
     assert!(error(&e, "").contains("no statement"));
     assert!(error(&e, "select 1; select 2").contains("one statement"));
+}
+
+#[test]
+fn columns_may_have_the_same_name() {
+    let f = Fixture::new();
+    let e = f.engine();
+    let csv = |sql: &str| run_as(&e, sql, &spanfile_query::render::Format::Csv).unwrap();
+    assert_eq!(csv("select count(*), count(*) from links"), "count(*),count(*):1\n0,0\n");
+    assert_eq!(csv("select 1, 1, 1"), "1,1:1,1:2\n1,1,1\n");
+    let casts = csv("select start_time::date::text, start_time from spans order by start_time limit 1");
+    assert_eq!(casts.lines().nth(1), Some("2026-01-01,2026-01-01T00:00:00.000000000Z"), "{casts}");
+    assert_eq!(csv("select *, name from spans limit 1").lines().next().unwrap().rsplit(',').next(), Some("name:1"));
+    assert_eq!(csv("select count(*), (select count(*) from links) from spans").lines().nth(1), Some("330,0"));
 }

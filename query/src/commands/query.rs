@@ -21,6 +21,10 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
         say!("spanfile: no file; try: spanfile FILE \"SELECT count(*) FROM spans\", or --help");
         return Ok(exit::USAGE);
     };
+    if let Some(other) = args.sql.iter().find(|s| Path::new(s).is_file()) {
+        say!("spanfile: {other} is a file, not SQL; to open several files as one, quote the pattern: 'folder/*.spans'");
+        return Ok(exit::USAGE);
+    }
     let texts: Vec<&String> = args.sql.iter().chain(&args.commands).collect();
     let from_stdin = texts.is_empty() && args.script.is_none();
     if from_stdin && !args.batch && std::io::stdin().is_terminal() {
