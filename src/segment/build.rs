@@ -55,7 +55,6 @@ pub(crate) struct Built {
 
 /// Builds segments from whole traces that come in canonical order, in one piece or in several.
 pub(crate) struct SegmentBuilder {
-    level: i32,
     spans: PartWriter,
     events: PartWriter,
     links: PartWriter,
@@ -68,7 +67,6 @@ impl SegmentBuilder {
     /// A builder whose spans part has the columns for which `used` says yes.
     pub(crate) fn new(used: impl Fn(usize) -> bool, level: i32) -> Result<Self, ParquetError> {
         Ok(SegmentBuilder {
-            level,
             spans: PartWriter::new(Table::Spans, used, level)?,
             events: PartWriter::new(Table::Events, |_| true, level)?,
             links: PartWriter::new(Table::Links, |_| true, level)?,
@@ -134,7 +132,6 @@ impl SegmentBuilder {
 
     /// The finished segment; parts without rows are left out.
     pub(crate) fn finish(self) -> Result<Built, ParquetError> {
-        debug_assert!(self.level > 0);
         let rows = [self.spans.rows(), self.events.rows(), self.links.rows()];
         let traces = self.entries.len() as u64;
         let mut parts = vec![(PartKind::Directory, directory::encode(self.entries))];
