@@ -7,6 +7,10 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+mod rollups;
+
+pub use rollups::{RUNS, SCORES, SYNTHETIC_CALLS, USAGE};
+
 /// Bytes in a trace id.
 pub const TRACE_ID_BYTES: usize = 16;
 /// Bytes in a span id.
@@ -23,6 +27,8 @@ pub enum Origin {
     Raw,
     /// Mapped from attributes by the dialect tables in `normalise`.
     Normalised,
+    /// Derived from all spans of the trace when they are sealed, or read before that.
+    Derived,
     /// Computed from other columns of the same row when it is read; segments do not store it.
     Computed,
 }
@@ -33,6 +39,7 @@ impl Origin {
         match self {
             Origin::Raw => "raw",
             Origin::Normalised => "normalised",
+            Origin::Derived => "derived",
             Origin::Computed => "computed",
         }
     }
@@ -49,6 +56,12 @@ pub enum Class {
     Time,
     /// 64-bit integer.
     Int,
+    /// 64-bit integer with few distinct values: dictionary-encoded.
+    Count,
+    /// True or false.
+    Flag,
+    /// 64-bit hash; hex text in SQL.
+    Hash,
     /// 64-bit float.
     Double,
     /// Money in US dollars, `Decimal128(38, 12)`.
@@ -68,9 +81,10 @@ impl Class {
     pub fn data_type(self) -> DataType {
         match self {
             Class::TraceId => DataType::FixedSizeBinary(TRACE_ID_BYTES as i32),
-            Class::SpanId => DataType::FixedSizeBinary(SPAN_ID_BYTES as i32),
+            Class::SpanId | Class::Hash => DataType::FixedSizeBinary(SPAN_ID_BYTES as i32),
             Class::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
-            Class::Int => DataType::Int64,
+            Class::Int | Class::Count => DataType::Int64,
+            Class::Flag => DataType::Boolean,
             Class::Double => DataType::Float64,
             Class::Usd => DataType::Decimal128(USD_PRECISION, USD_SCALE),
             Class::Label | Class::Key | Class::Text | Class::Json => DataType::Utf8,
@@ -82,9 +96,9 @@ impl Class {
         matches!(self, Class::Text | Class::Json)
     }
 
-    /// Whether the column holds an id that SQL shows as hex text.
+    /// Whether the column holds bytes that SQL shows as hex text.
     pub fn is_id(self) -> bool {
-        matches!(self, Class::TraceId | Class::SpanId)
+        matches!(self, Class::TraceId | Class::SpanId | Class::Hash)
     }
 }
 
@@ -97,7 +111,7 @@ pub struct Column {
     pub class: Class,
     /// Whether it may be NULL.
     pub nullable: bool,
-    /// Raw, normalised or computed.
+    /// Raw, normalised, derived or computed.
     pub origin: Origin,
     /// Unit of the value, or `""`.
     pub unit: &'static str,
@@ -239,7 +253,121 @@ pub static SPANS: &[Column] = {
             "Every attribute that no column took over unchanged, as a typed JSON object.",
         ),
         col("resource_attributes", Label, true, Raw, "", "All resource attributes, as a typed JSON object."),
+        // Derived from here on: see SOURCE_COLUMNS.
+        col(
+            "root_span_id",
+            SpanId,
+            false,
+            Derived,
+            "",
+            "Root of the tree that the span is in: itself at a root or orphan.",
+        ),
+        col("depth", Count, false, Derived, "", "Steps from the root of its tree; 0 at a root or orphan."),
+        col("seq", Count, false, Derived, "", "Position in the run by start time and span id, from 0."),
+        col(
+            "step",
+            Count,
+            true,
+            Derived,
+            "",
+            "Number of the step (LLM call, tool call, retrieval or handoff) in the run, from 1; NULL when it is none, or a duplicate.",
+        ),
+        col(
+            "tree_left",
+            Count,
+            false,
+            Derived,
+            "",
+            "Position in the run's trees, parents first: a span's descendants have tree_left above its own, up to its tree_right.",
+        ),
+        col(
+            "tree_right",
+            Count,
+            false,
+            Derived,
+            "",
+            "tree_left of the span's last descendant; its own tree_left when it has none.",
+        ),
+        col(
+            "run_agent",
+            Label,
+            true,
+            Derived,
+            "",
+            "Agent at work: the nearest agent among the span and its ancestors.",
+        ),
+        col("run_agent_version", Label, true, Derived, "", "Version of that agent."),
+        col(
+            "is_agent_run",
+            Flag,
+            true,
+            Derived,
+            "",
+            "Of agent spans: whether the span is one run of the agent, not a step of it or a second span around the same run.",
+        ),
+        col(
+            "usage_counted",
+            Flag,
+            true,
+            Derived,
+            "",
+            "Whether the span's tokens count: it has some and no descendant has; NULL without tokens.",
+        ),
+        col(
+            "cost_counted",
+            Flag,
+            true,
+            Derived,
+            "",
+            "Whether reported_cost_usd counts, by the same rule; NULL without it.",
+        ),
+        col(
+            "args_hash",
+            Hash,
+            true,
+            Derived,
+            "",
+            "Hash of the tool's arguments in canonical form, without the framework's wrapping.",
+        ),
+        col("result_hash", Hash, true, Derived, "", "Hash of the tool's result in canonical form."),
+        col(
+            "child_time_ns",
+            Int,
+            true,
+            Derived,
+            "ns",
+            "Part of the span's time during which children ran; NULL when its duration is not known.",
+        ),
+        col("self_time_ns", Int, true, Computed, "ns", "duration_ns minus child_time_ns."),
+        col("is_orphan", Flag, false, Derived, "", "Whether the span names a parent that is not there."),
+        col(
+            "is_cycle",
+            Flag,
+            false,
+            Derived,
+            "",
+            "Whether following parents led back to the span; its link to the parent is left out of account.",
+        ),
+        col(
+            "is_duplicate_of",
+            SpanId,
+            true,
+            Derived,
+            "",
+            "The span that records the same tool or LLM call, and counts.",
+        ),
+        col("handoff_source", Label, true, Derived, "", "Agent that handed off: handoff_from, else as the run tells."),
+        col("handoff_target", Label, true, Derived, "", "Agent that took over: handoff_to, else as the run tells."),
     ]
+};
+
+/// How many columns of `spans` come with the span; those after them are derived from the whole trace.
+pub(crate) const SOURCE_COLUMNS: usize = {
+    let mut n = 0;
+    while !matches!(SPANS[n].origin, Origin::Derived) {
+        n += 1;
+    }
+    n
 };
 
 /// Columns of `events`: what happened during a span, span events and correlated log records alike.
@@ -295,10 +423,15 @@ fn schema_of(columns: &[Column]) -> SchemaRef {
 }
 
 static SPANS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(SPANS));
+static ARRIVING_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(&SPANS[..SOURCE_COLUMNS]));
 static EVENTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(EVENTS));
 static LINKS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(LINKS));
+static RUNS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(RUNS));
+static USAGE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(USAGE));
+static SYNTHETIC_CALLS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(SYNTHETIC_CALLS));
+static SCORES_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(SCORES));
 static PIPELINE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let mut fields: Vec<Field> = SPANS.iter().map(Column::field).collect();
+    let mut fields: Vec<Field> = SPANS[..SOURCE_COLUMNS].iter().map(Column::field).collect();
     fields.push(Field::new(PACKED_EVENTS, DataType::Binary, true));
     fields.push(Field::new(PACKED_LINKS, DataType::Binary, true));
     Arc::new(Schema::new(fields))
@@ -307,6 +440,11 @@ static PIPELINE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 /// Arrow schema of `spans`.
 pub fn spans() -> SchemaRef {
     SPANS_SCHEMA.clone()
+}
+
+/// Arrow schema of what comes with a span: `spans` without what is derived from the whole trace.
+pub(crate) fn arriving() -> SchemaRef {
+    ARRIVING_SCHEMA.clone()
 }
 
 /// Arrow schema of `events`.
@@ -319,14 +457,42 @@ pub fn links() -> SchemaRef {
     LINKS_SCHEMA.clone()
 }
 
-/// Arrow schema of span rows on their way to a segment: `spans` and the packed events and links.
+/// Arrow schema of `runs`.
+pub fn runs() -> SchemaRef {
+    RUNS_SCHEMA.clone()
+}
+
+/// Arrow schema of `usage`.
+pub fn usage() -> SchemaRef {
+    USAGE_SCHEMA.clone()
+}
+
+/// Arrow schema of `synthetic_calls`.
+pub fn synthetic_calls() -> SchemaRef {
+    SYNTHETIC_CALLS_SCHEMA.clone()
+}
+
+/// Arrow schema of `scores`.
+pub fn scores() -> SchemaRef {
+    SCORES_SCHEMA.clone()
+}
+
+/// Arrow schema of span rows on their way to a segment: `spans` without what is derived, and the packed events and
+/// links.
 pub fn pipeline() -> SchemaRef {
     PIPELINE_SCHEMA.clone()
 }
 
-/// Columns that a [`Origin::Computed`] column is computed from. There is one such column, `duration_ns`, and it is the
-/// difference of these two.
-pub const DURATION_OPERANDS: [&str; 2] = ["end_time", "start_time"];
+/// What a column is computed from, if it is an [`Origin::Computed`] one: the first column minus the others; NULL where
+/// any of them is.
+pub fn operands(columns: &'static [Column], name: &str) -> Option<&'static [&'static str]> {
+    find(columns, name).filter(|(_, c)| c.origin == Origin::Computed)?;
+    match name {
+        "duration_ns" => Some(&["end_time", "start_time"]),
+        "self_time_ns" => Some(&["end_time", "start_time", "child_time_ns"]),
+        _ => None,
+    }
+}
 
 /// The column of that name in a table's column list, with its position.
 pub fn find(columns: &'static [Column], name: &str) -> Option<(usize, &'static Column)> {

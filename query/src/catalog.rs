@@ -12,10 +12,11 @@ use datafusion::logical_expr::TableType;
 use spanfile::{Options, Snapshot, Store, Table};
 
 use crate::error::{QueryError, Result};
-use crate::provider::{FileView, PartReadings, SpanTable, store_error};
+use crate::provider::{FileView, PartReadings, StoredTable, store_error};
 
 /// Tables that come from segments, and those about the file itself.
-pub(crate) const TABLES: [&str; 5] = ["spans", "events", "links", "segments", "meta"];
+pub(crate) const TABLES: [&str; 9] =
+    ["spans", "events", "links", "runs", "usage", "synthetic_calls", "scores", "segments", "meta"];
 
 #[derive(Debug)]
 struct AttachedFile {
@@ -73,12 +74,12 @@ impl SchemaProvider for Database {
     async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>, DataFusionError> {
         let views = self.views();
         Ok(Some(match name {
-            "spans" => Arc::new(SpanTable::new(Table::Spans, views)),
-            "events" => Arc::new(SpanTable::new(Table::Events, views)),
-            "links" => Arc::new(SpanTable::new(Table::Links, views)),
             "segments" => in_memory(segments(&views)?)?,
             "meta" => in_memory(meta(&views)?)?,
-            _ => return Ok(None),
+            _ => match Table::ALL.into_iter().find(|t| t.name() == name) {
+                Some(table) => Arc::new(StoredTable::new(table, views)),
+                None => return Ok(None),
+            },
         }))
     }
 

@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, Decimal128Builder, FixedSizeBinaryBuilder, Float64Builder, Int64Builder, StringBuilder,
-    TimestampNanosecondBuilder, new_null_array,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, FixedSizeBinaryBuilder, Float64Builder, Int64Builder,
+    StringBuilder, TimestampNanosecondBuilder, new_null_array,
 };
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
 use crate::normalise::Cell;
 
-pub(super) struct Columns {
+pub(crate) struct Columns {
     schema: SchemaRef,
     columns: Vec<Column>,
     /// Finished rows; the row being written comes after them.
@@ -38,6 +38,7 @@ enum Builder {
     Time(TimestampNanosecondBuilder),
     Double(Float64Builder),
     Usd(Decimal128Builder),
+    Flag(BooleanBuilder),
 }
 
 impl Builder {
@@ -51,6 +52,7 @@ impl Builder {
             }
             DataType::Float64 => Builder::Double(Float64Builder::new()),
             DataType::Decimal128(..) => Builder::Usd(Decimal128Builder::new().with_data_type(data_type.clone())),
+            DataType::Boolean => Builder::Flag(BooleanBuilder::new()),
             // Every other class of the schema is text.
             _ => Builder::Text(StringBuilder::new()),
         }
@@ -65,6 +67,7 @@ impl Builder {
             Builder::Time(b) => b.append_nulls(n),
             Builder::Double(b) => b.append_nulls(n),
             Builder::Usd(b) => b.append_nulls(n),
+            Builder::Flag(b) => b.append_nulls(n),
         }
     }
 
@@ -77,6 +80,7 @@ impl Builder {
             Builder::Time(b) => Arc::new(b.finish()),
             Builder::Double(b) => Arc::new(b.finish()),
             Builder::Usd(b) => Arc::new(b.finish()),
+            Builder::Flag(b) => Arc::new(b.finish()),
         }
     }
 }
@@ -100,7 +104,7 @@ impl Column {
 }
 
 impl Columns {
-    pub(super) fn new(schema: &SchemaRef) -> Self {
+    pub(crate) fn new(schema: &SchemaRef) -> Self {
         let columns = schema
             .fields()
             .iter()
@@ -109,12 +113,17 @@ impl Columns {
         Columns { schema: schema.clone(), columns, rows: 0, row_bytes: 0 }
     }
 
-    pub(super) fn rows(&self) -> usize {
+    /// How many columns there are.
+    pub(crate) fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Memory apart from text: offsets, validity and fixed-width values.
-    pub(super) fn fixed_bytes(&self) -> usize {
+    pub(crate) fn fixed_bytes(&self) -> usize {
         self.rows * self.columns.len() * 5
     }
 
@@ -127,7 +136,7 @@ impl Columns {
     }
 
     /// Sets text; empty text is NULL.
-    pub(super) fn text(&mut self, column: usize, text: &str) {
+    pub(crate) fn text(&mut self, column: usize, text: &str) {
         if text.is_empty() {
             return;
         }
@@ -137,14 +146,14 @@ impl Columns {
         }
     }
 
-    pub(super) fn bytes(&mut self, column: usize, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, column: usize, bytes: &[u8]) {
         self.row_bytes += bytes.len();
         if let Builder::Bytes(b) = self.at(column) {
             b.append_value(bytes);
         }
     }
 
-    pub(super) fn id(&mut self, column: usize, id: &[u8]) {
+    pub(crate) fn id(&mut self, column: usize, id: &[u8]) {
         if let Builder::Id(b) = self.at(column) {
             // The only error is a wrong width, and widths are part of the id types.
             let appended = b.append_value(id);
@@ -153,7 +162,7 @@ impl Columns {
     }
 
     /// Sets an integer or a time.
-    pub(super) fn int(&mut self, column: usize, v: i64) {
+    pub(crate) fn int(&mut self, column: usize, v: i64) {
         match self.at(column) {
             Builder::Int(b) => b.append_value(v),
             Builder::Time(b) => b.append_value(v),
@@ -161,31 +170,42 @@ impl Columns {
         }
     }
 
-    pub(super) fn cell(&mut self, column: usize, cell: &Cell<'_>) {
+    pub(crate) fn flag(&mut self, column: usize, v: bool) {
+        if let Builder::Flag(b) = self.at(column) {
+            b.append_value(v);
+        }
+    }
+
+    pub(crate) fn double(&mut self, column: usize, v: f64) {
+        if let Builder::Double(b) = self.at(column) {
+            b.append_value(v);
+        }
+    }
+
+    /// Sets money, in pico-dollars.
+    pub(crate) fn usd(&mut self, column: usize, v: i128) {
+        if let Builder::Usd(b) = self.at(column) {
+            b.append_value(v);
+        }
+    }
+
+    pub(crate) fn cell(&mut self, column: usize, cell: &Cell<'_>) {
         match cell {
             Cell::Null => {}
             Cell::Text(s) => self.text(column, s),
             Cell::Int(v) => self.int(column, *v),
-            Cell::Double(v) => {
-                if let Builder::Double(b) = self.at(column) {
-                    b.append_value(*v);
-                }
-            }
-            Cell::Usd(v) => {
-                if let Builder::Usd(b) = self.at(column) {
-                    b.append_value((*v).into());
-                }
-            }
+            Cell::Double(v) => self.double(column, *v),
+            Cell::Usd(v) => self.usd(column, (*v).into()),
         }
     }
 
     /// Ends the row being written; how many bytes of text it has.
-    pub(super) fn end_row(&mut self) -> usize {
+    pub(crate) fn end_row(&mut self) -> usize {
         self.rows += 1;
         std::mem::take(&mut self.row_bytes)
     }
 
-    pub(super) fn finish(&mut self) -> RecordBatch {
+    pub(crate) fn finish(&mut self) -> RecordBatch {
         let rows = std::mem::take(&mut self.rows);
         let arrays = self.columns.iter_mut().map(|c| c.finish(rows)).collect();
         #[expect(clippy::expect_used, reason = "the builders were made from this schema and padded to one length")]

@@ -15,9 +15,9 @@ use arrow::record_batch::RecordBatch;
 use crate::limits::{BATCH_TEXT_BYTES, ROW_TEXT_BYTES};
 use crate::model::{LogRecord, Resource, Scope, Span, SpanKind, StatusCode, Value};
 use crate::normalise::{Normaliser, ResourceColumns, Row, col};
-use crate::schema::{self, EVENTS, SPANS};
+use crate::schema::{self, EVENTS, SOURCE_COLUMNS};
 use crate::typed_json::{write_attributes, write_entry, write_value};
-use columns::Columns;
+pub(crate) use columns::Columns;
 use packed::Packer;
 use reject::{optional_time, text_bound, time};
 
@@ -57,8 +57,8 @@ impl Default for BatchBuilder {
 }
 
 // Positions behind the schema's own columns in the pipeline schema.
-const PACKED_EVENTS: usize = SPANS.len();
-const PACKED_LINKS: usize = SPANS.len() + 1;
+const PACKED_EVENTS: usize = SOURCE_COLUMNS;
+const PACKED_LINKS: usize = SOURCE_COLUMNS + 1;
 
 impl BatchBuilder {
     /// An empty builder.

@@ -113,8 +113,8 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 pub(crate) mod col {
     use super::position;
 
-    /// How many columns `spans` has.
-    pub(crate) const COUNT: usize = crate::schema::SPANS.len();
+    /// How many columns come with a span.
+    pub(crate) const COUNT: usize = crate::schema::SOURCE_COLUMNS;
 
     macro_rules! positions {
         ($($constant:ident = $name:literal;)*) => {

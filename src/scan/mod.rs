@@ -50,6 +50,8 @@ pub enum ScanValue {
     Text(String),
     /// Span id.
     Span(SpanId),
+    /// True or false.
+    Flag(bool),
 }
 
 /// What to read. Rows must satisfy all of it.
@@ -116,11 +118,12 @@ impl Filter {
         let wrong = || Error::Rows(format!("column {name} of {} cannot be compared with {value:?}", table.name()));
         let array: ArrayRef = match (column.class, value) {
             (Class::Time, ScanValue::Int(v)) => Arc::new(TimestampNanosecondArray::from(vec![*v]).with_timezone("UTC")),
-            (Class::Int, ScanValue::Int(v)) => Arc::new(Int64Array::from(vec![*v])),
+            (Class::Int | Class::Count, ScanValue::Int(v)) => Arc::new(Int64Array::from(vec![*v])),
             (Class::Double, ScanValue::Double(v)) => Arc::new(Float64Array::from(vec![*v])),
             (Class::Label | Class::Key | Class::Text | Class::Json, ScanValue::Text(v)) => {
                 Arc::new(StringArray::from(vec![v.as_str()]))
             }
+            (Class::Flag, ScanValue::Flag(v)) => Arc::new(BooleanArray::from(vec![*v])),
             (Class::SpanId, ScanValue::Span(v)) => {
                 Arc::new(FixedSizeBinaryArray::try_from_iter([v.0].into_iter()).map_err(|_| wrong())?)
             }

@@ -12,7 +12,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::{Compare, Filter, datum};
 use crate::error::Result;
-use crate::schema::Origin;
+use crate::segment::Table;
 use crate::store::Part;
 
 /// The part of `ranges` where rows may satisfy all filters.
@@ -24,7 +24,7 @@ pub(super) fn prune(part: &Part, ranges: Vec<Range<u64>>, filters: &[Filter]) ->
     let mut out = ranges;
     for f in filters {
         // Statistics that cannot be used exclude nothing.
-        if let Ok(Some(possible)) = possible(&metadata, f) {
+        if let Ok(Some(possible)) = possible(part.table(), &metadata, f) {
             out = intersect(&out, &possible);
         }
         if out.is_empty() {
@@ -37,10 +37,14 @@ pub(super) fn prune(part: &Part, ranges: Vec<Range<u64>>, filters: &[Filter]) ->
 type PruneError = Box<dyn std::error::Error>;
 
 /// Rows where a filter may hold, or `None` when nothing is known.
-fn possible(metadata: &ParquetMetaData, filter: &Filter) -> std::result::Result<Option<Vec<Range<u64>>>, PruneError> {
+fn possible(
+    table: Table,
+    metadata: &ParquetMetaData,
+    filter: &Filter,
+) -> std::result::Result<Option<Vec<Range<u64>>>, PruneError> {
     let file = metadata.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
-    if crate::schema::find(crate::schema::SPANS, &filter.column).is_some_and(|(_, c)| c.origin == Origin::Computed) {
+    if crate::schema::operands(table.columns(), &filter.column).is_some() {
         return Ok(None);
     }
     if schema.index_of(&filter.column).is_err() {

@@ -1,16 +1,21 @@
 //! Settled rows as the parts of a segment.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
 use super::arrivals::{Arrivals, Settled};
+use super::derived::{Derived, beside};
 use super::directory::{self, TraceEntry};
 use super::encode::PartWriter;
 use super::explode::{Events, Links};
 use super::{RowRange, Table};
 use crate::limits::GATHER_ROWS;
+use crate::schema::{self, SOURCE_COLUMNS};
 
 /// What a part of a segment holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,9 +29,7 @@ impl PartKind {
     pub(crate) fn code(self) -> u32 {
         match self {
             PartKind::Directory => 0,
-            PartKind::Rows(Table::Spans) => 1,
-            PartKind::Rows(Table::Events) => 2,
-            PartKind::Rows(Table::Links) => 3,
+            PartKind::Rows(table) => table.index() as u32 + 1,
         }
     }
 
@@ -47,7 +50,7 @@ impl PartKind {
 pub(crate) struct Built {
     pub(crate) parts: Vec<(PartKind, Vec<u8>)>,
     /// Rows per table.
-    pub(crate) rows: [u64; 3],
+    pub(crate) rows: [u64; Table::COUNT],
     pub(crate) traces: u64,
     /// First start, last start and last end of spans; `None` without spans.
     pub(crate) times: Option<(i64, i64, i64)>,
@@ -55,35 +58,35 @@ pub(crate) struct Built {
 
 /// Builds segments from whole traces that come in canonical order, in one piece or in several.
 pub(crate) struct SegmentBuilder {
-    spans: PartWriter,
-    events: PartWriter,
-    links: PartWriter,
+    writers: [PartWriter; Table::COUNT],
     entries: Vec<TraceEntry>,
     times: Option<(i64, i64, i64)>,
-    at: [u32; 3],
+    at: [u32; Table::COUNT],
 }
 
 impl SegmentBuilder {
-    /// A builder whose spans part has the columns for which `used` says yes.
+    /// A builder whose spans part has, of the columns that arrive, those for which `used` says yes.
     pub(crate) fn new(used: impl Fn(usize) -> bool, level: i32) -> Result<Self, ParquetError> {
-        Ok(SegmentBuilder {
-            spans: PartWriter::new(Table::Spans, used, level)?,
-            events: PartWriter::new(Table::Events, |_| true, level)?,
-            links: PartWriter::new(Table::Links, |_| true, level)?,
-            entries: Vec::new(),
-            times: None,
-            at: [0; 3],
-        })
+        let writers = Table::ALL.map(|table| {
+            PartWriter::new(table, |column| table != Table::Spans || column >= SOURCE_COLUMNS || used(column), level)
+        });
+        let writers: Vec<PartWriter> = writers.into_iter().collect::<Result<_, _>>()?;
+        let writers = writers.try_into().map_err(|_| ParquetError::General("one writer per table".to_string()))?;
+        Ok(SegmentBuilder { writers, entries: Vec::new(), times: None, at: [0; Table::COUNT] })
     }
 
     /// Span rows so far.
     pub(crate) fn spans(&self) -> u64 {
-        self.spans.rows()
+        self.writers[Table::Spans.index()].rows()
     }
 
     /// Whether nothing was added.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    fn write(&mut self, table: Table, rows: &RecordBatch) -> Result<(), ParquetError> {
+        self.writers[table.index()].write(rows)
     }
 
     /// Adds some of the settled traces, which must follow those added before in canonical order.
@@ -95,21 +98,23 @@ impl SegmentBuilder {
     ) -> Result<(), ParquetError> {
         let traces = &settled.traces[traces];
         let (Some(first), Some(last)) = (traces.first(), traces.last()) else { return Ok(()) };
-        for chunk in arrivals.chunks(&settled.spans[first.spans.start..last.spans.end], |b| &b.spans) {
-            let rows = arrivals.gather_spans(chunk, self.spans.schema())?;
-            self.spans.write(&rows)?;
-        }
         let mut events = Events::new(arrivals.batches());
         let mut links = Links::new(arrivals.batches());
+        let mut derived = Derived::new(arrivals.batches());
         for t in traces {
             let places = &settled.spans[t.spans.clone()];
-            let counts = [
-                count(places.len())?,
-                count(events.push_trace(places, &settled.logs[t.logs.clone()])?)?,
-                count(links.push_trace(places)?)?,
-            ];
-            let mut rows = [RowRange::default(); 3];
+            let logs = &settled.logs[t.logs.clone()];
+            let derived_rows = derived.push_trace(t.id, places, logs);
+            let mut counts = [0; Table::COUNT];
+            counts[Table::Spans.index()] = places.len();
+            counts[Table::Events.index()] = events.push_trace(places, logs)?;
+            counts[Table::Links.index()] = links.push_trace(places)?;
+            for (table, rows) in Derived::TABLES.into_iter().zip(derived_rows) {
+                counts[table.index()] = rows;
+            }
+            let mut rows = [RowRange::default(); Table::COUNT];
             for ((range, at), rows) in rows.iter_mut().zip(&mut self.at).zip(counts) {
+                let rows = u32::try_from(rows).map_err(|_| too_many())?;
                 *range = RowRange { first: *at, rows };
                 *at = at.checked_add(rows).ok_or_else(too_many)?;
             }
@@ -120,22 +125,34 @@ impl SegmentBuilder {
                 self.times = Some((a.min(t.start), b.max(last_start), c.max(t.end)));
             }
             if events.rows() >= GATHER_ROWS {
-                self.events.write(&events.finish()?)?;
+                self.write(Table::Events, &events.finish()?)?;
             }
             if links.rows() >= GATHER_ROWS {
-                self.links.write(&links.finish()?)?;
+                self.write(Table::Links, &links.finish()?)?;
             }
         }
-        self.events.write(&events.finish()?)?;
-        self.links.write(&links.finish()?)
+        self.write(Table::Events, &events.finish()?)?;
+        self.write(Table::Links, &links.finish()?)?;
+        for table in Derived::TABLES {
+            self.write(table, &derived.finish(table))?;
+        }
+        let columns = derived.finish_spans();
+        let arriving = arriving_part(self.writers[Table::Spans.index()].schema());
+        let mut at = 0;
+        for chunk in arrivals.chunks(&settled.spans[first.spans.start..last.spans.end], |b| &b.spans) {
+            let rows = arrivals.gather_spans(chunk, &arriving)?;
+            self.write(Table::Spans, &beside(&rows, &columns.slice(at, chunk.len()))?)?;
+            at += chunk.len();
+        }
+        Ok(())
     }
 
     /// The finished segment; parts without rows are left out.
     pub(crate) fn finish(self) -> Result<Built, ParquetError> {
-        let rows = [self.spans.rows(), self.events.rows(), self.links.rows()];
+        let rows = self.writers.each_ref().map(PartWriter::rows);
         let traces = self.entries.len() as u64;
         let mut parts = vec![(PartKind::Directory, directory::encode(self.entries))];
-        for (table, writer) in Table::ALL.into_iter().zip([self.spans, self.events, self.links]) {
+        for (table, writer) in Table::ALL.into_iter().zip(self.writers) {
             if writer.rows() > 0 {
                 parts.push((PartKind::Rows(table), writer.finish()?));
             }
@@ -144,12 +161,14 @@ impl SegmentBuilder {
     }
 }
 
-fn settled_last_start(arrivals: &Arrivals, settled: &Settled, end: usize) -> Result<i64, ArrowError> {
-    arrivals.start_of(settled.spans[end - 1])
+/// The columns that arrive, of those that are written.
+fn arriving_part(written: &SchemaRef) -> SchemaRef {
+    let arrives = |f: &&FieldRef| schema::find(schema::SPANS, f.name()).is_some_and(|(i, _)| i < SOURCE_COLUMNS);
+    Arc::new(Schema::new(written.fields().iter().filter(arrives).cloned().collect::<Vec<_>>()))
 }
 
-fn count(rows: usize) -> Result<u32, ParquetError> {
-    u32::try_from(rows).map_err(|_| too_many())
+fn settled_last_start(arrivals: &Arrivals, settled: &Settled, end: usize) -> Result<i64, ArrowError> {
+    arrivals.start_of(settled.spans[end - 1])
 }
 
 fn too_many() -> ParquetError {

@@ -6,8 +6,8 @@
 
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::RowRange;
 use super::read::ReadAt;
+use super::{RowRange, Table};
 use crate::error::{Error, Result};
 use crate::limits::{DIRECTORY_BLOCK_TRACES, FILTER_BITS_PER_TRACE, FILTER_HASHES};
 use crate::model::TraceId;
@@ -16,14 +16,15 @@ use crate::schema::TRACE_ID_BYTES;
 const MAGIC: [u8; 4] = *b"SFTD";
 const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 24;
-const ENTRY_BYTES: usize = TRACE_ID_BYTES + 3 * 8 + 2 * 8;
+const TIMES_AT: usize = TRACE_ID_BYTES + Table::COUNT * 8;
+const ENTRY_BYTES: usize = TIMES_AT + 2 * 8;
 
 /// Where one trace lies in its segment, and when it ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TraceEntry {
     pub(crate) trace: TraceId,
-    /// Rows in `spans`, `events` and `links`, in the order of [`super::Table`].
-    pub(crate) rows: [RowRange; 3],
+    /// Rows per table, in the order of [`Table`].
+    pub(crate) rows: [RowRange; Table::COUNT],
     pub(crate) start: i64,
     pub(crate) end: i64,
 }
@@ -44,8 +45,8 @@ impl TraceEntry {
         let long = |at: usize| i64::from(word(at)) | i64::from(word(at + 4)) << 32;
         let mut trace = TraceId::default();
         trace.0.copy_from_slice(&b[..TRACE_ID_BYTES]);
-        let rows = [0, 1, 2].map(|t| RowRange { first: word(16 + t * 8), rows: word(20 + t * 8) });
-        TraceEntry { trace, rows, start: long(40), end: long(48) }
+        let rows = std::array::from_fn(|t| RowRange { first: word(16 + t * 8), rows: word(20 + t * 8) });
+        TraceEntry { trace, rows, start: long(TIMES_AT), end: long(TIMES_AT + 8) }
     }
 }
 
@@ -182,7 +183,7 @@ mod tests {
 
     fn entry(n: u64) -> TraceEntry {
         let hash = xxh3_128_with_seed(&n.to_le_bytes(), 1);
-        let rows = [n as u32, 1, 2].map(|first| RowRange { first, rows: 3 });
+        let rows = std::array::from_fn(|t| RowRange { first: n as u32 + t as u32, rows: 3 });
         TraceEntry { trace: TraceId(hash.to_be_bytes()), rows, start: -(n as i64), end: n as i64 }
     }
 

@@ -86,16 +86,16 @@ fn properties(table: Table, level: i32) -> Result<WriterProperties, ParquetError
                 .set_column_data_page_size_limit(path.clone(), TEXT_PAGE_BYTES)
                 .set_column_statistics_enabled(path, EnabledStatistics::None),
             // Almost every value is new: a dictionary would be written, outgrown and thrown away.
-            Class::SpanId | Class::Time | Class::Int | Class::Double | Class::Usd => {
+            Class::SpanId | Class::Hash | Class::Time | Class::Int | Class::Double | Class::Usd | Class::Flag => {
                 let p = p.set_column_dictionary_enabled(path.clone(), false);
                 // Random ids: minimum and maximum of a page exclude nothing.
-                if c.class == Class::SpanId {
+                if matches!(c.class, Class::SpanId | Class::Hash) {
                     p.set_column_statistics_enabled(path, EnabledStatistics::None)
                 } else {
                     p
                 }
             }
-            Class::TraceId | Class::Label | Class::Key => p,
+            Class::TraceId | Class::Label | Class::Key | Class::Count => p,
         };
     }
     Ok(p.build())

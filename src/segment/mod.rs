@@ -1,11 +1,12 @@
 //! Segments: sealed batches of whole traces, as bytes.
 //!
 //! A segment is built from rows that arrived in any order: [`arrivals`] sorts and deduplicates them, [`explode`]
-//! moves packed events and links into tables of their own, [`encode`] writes each table as Parquet, and
+//! moves packed events and links into tables of their own, [`derived`] adds what follows from whole traces, [`encode`] writes each table as Parquet, and
 //! [`directory`] says where each trace lies. Nothing here knows where the bytes are kept.
 
 pub(crate) mod arrivals;
 pub(crate) mod build;
+pub(crate) mod derived;
 pub(crate) mod directory;
 pub(crate) mod encode;
 pub(crate) mod explode;
@@ -26,11 +27,24 @@ pub enum Table {
     Events,
     /// Links from spans to spans.
     Links,
+    /// One row per trace: what the run was and what became of it.
+    Runs,
+    /// One row per trace, agent, model and tool: tokens, calls, times.
+    Usage,
+    /// Tool calls that only the outputs of LLM calls tell of.
+    SyntheticCalls,
+    /// Results of evaluations.
+    Scores,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 3] = [Table::Spans, Table::Events, Table::Links];
+    pub const ALL: [Table; Table::COUNT] =
+        [Table::Spans, Table::Events, Table::Links, Table::Runs, Table::Usage, Table::SyntheticCalls, Table::Scores];
+    /// How many tables there are.
+    pub const COUNT: usize = 7;
+    /// The tables whose rows arrive; those of the others are derived from them.
+    pub(crate) const ARRIVING: [Table; 3] = [Table::Spans, Table::Events, Table::Links];
 
     /// Name in SQL and in messages.
     pub fn name(self) -> &'static str {
@@ -38,6 +52,10 @@ impl Table {
             Table::Spans => "spans",
             Table::Events => "events",
             Table::Links => "links",
+            Table::Runs => "runs",
+            Table::Usage => "usage",
+            Table::SyntheticCalls => "synthetic_calls",
+            Table::Scores => "scores",
         }
     }
 
@@ -47,6 +65,10 @@ impl Table {
             Table::Spans => schema::spans(),
             Table::Events => schema::events(),
             Table::Links => schema::links(),
+            Table::Runs => schema::runs(),
+            Table::Usage => schema::usage(),
+            Table::SyntheticCalls => schema::synthetic_calls(),
+            Table::Scores => schema::scores(),
         }
     }
 
@@ -56,6 +78,10 @@ impl Table {
             Table::Spans => schema::SPANS,
             Table::Events => schema::EVENTS,
             Table::Links => schema::LINKS,
+            Table::Runs => schema::RUNS,
+            Table::Usage => schema::USAGE,
+            Table::SyntheticCalls => schema::SYNTHETIC_CALLS,
+            Table::Scores => schema::SCORES,
         }
     }
 

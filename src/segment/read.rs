@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, AsArray, BinaryBuilder, PrimitiveArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, RecordBatchOptions};
 use arrow::compute::kernels::arity::binary;
-use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::{Field, Int64Type, Schema, SchemaRef, TimestampNanosecondType};
+use arrow::compute::{cast, concat_batches, filter_record_batch};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampNanosecondType};
 use arrow::error::ArrowError;
 use bytes::{Buf, Bytes};
 use parquet::arrow::ProjectionMask;
@@ -17,11 +17,12 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::Table;
 use super::arrivals::{project, span_id, trace_id};
 use crate::batch::{PackedEvent, PackedLink, SpanBatch, pack_events, pack_links};
 use crate::caught::caught;
 use crate::error::{Error, Result};
-use crate::schema::{self, Origin};
+use crate::schema;
 
 /// Bytes of one part, wherever they are kept.
 pub(crate) trait ReadAt: std::fmt::Debug + Send + Sync {
@@ -93,36 +94,50 @@ pub(crate) fn metadata(part: &Arc<dyn ReadAt>) -> Result<Arc<ParquetMetaData>> {
 }
 
 /// `schema` and what its computed columns are computed from.
-fn with_operands(schema: &SchemaRef) -> SchemaRef {
-    let computed =
-        |f: &Arc<Field>| schema::find(schema::SPANS, f.name()).is_some_and(|(_, c)| c.origin == Origin::Computed);
-    if !schema.fields().iter().any(computed) {
+fn with_operands(table: Table, schema: &SchemaRef) -> SchemaRef {
+    let operands = |f: &Arc<Field>| schema::operands(table.columns(), f.name());
+    let full = table.schema();
+    if !schema.fields().iter().any(|f| operands(f).is_some()) {
         return schema.clone();
     }
-    let mut fields: Vec<_> = schema.fields().iter().filter(|f| !computed(f)).cloned().collect();
-    let all = schema::spans();
-    for name in schema::DURATION_OPERANDS {
-        if let (Err(_), Ok(f)) = (schema.field_with_name(name), all.field_with_name(name)) {
+    let mut fields: Vec<_> = schema.fields().iter().filter(|f| operands(f).is_none()).cloned().collect();
+    for name in schema.fields().iter().filter_map(operands).flatten() {
+        if let (false, Ok(f)) = (fields.iter().any(|f| f.name() == name), full.field_with_name(name)) {
             fields.push(Arc::new(f.clone()));
         }
     }
     Arc::new(Schema::new(fields))
 }
 
-/// The columns of `schema`; `duration_ns` is computed where the batch lacks it.
-fn complete(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let [minuend, subtrahend] = schema::DURATION_OPERANDS.map(|n| batch.column_by_name(n));
-    let wanted = schema.index_of("duration_ns").ok().filter(|_| batch.column_by_name("duration_ns").is_none());
-    let (Some(at), Some(end), Some(start)) = (wanted, minuend, subtrahend) else { return project(batch, schema) };
-    let (end, start) = (end.as_primitive::<TimestampNanosecondType>(), start.as_primitive::<TimestampNanosecondType>());
-    let duration: PrimitiveArray<Int64Type> = binary(end, start, |e, s| e.wrapping_sub(s))?;
-    let mut columns = project(batch, schema)?.columns().to_vec();
-    columns[at] = Arc::new(duration);
+/// The columns of `schema`; computed ones are computed where the batch lacks them.
+pub(crate) fn complete(table: Table, batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let mut computed = Vec::new();
+    for (at, field) in schema.fields().iter().enumerate() {
+        let names = schema::operands(table.columns(), field.name());
+        let Some(names) = names.filter(|_| batch.column_by_name(field.name()).is_none()) else { continue };
+        let numbers = names.iter().map(|n| batch.column_by_name(n).map(|c| cast(c, &DataType::Int64)).transpose());
+        let numbers: Option<Vec<ArrayRef>> = numbers.collect::<Result<_, _>>()?;
+        let Some((first, others)) = numbers.as_deref().and_then(<[_]>::split_first) else { continue };
+        let mut left = first.as_primitive::<Int64Type>().clone();
+        for other in others {
+            left = binary(&left, other.as_primitive::<Int64Type>(), i64::wrapping_sub)?;
+        }
+        computed.push((at, left));
+    }
+    let batch = project(batch, schema)?;
+    if computed.is_empty() {
+        return Ok(batch);
+    }
+    let mut columns = batch.columns().to_vec();
+    for (at, values) in computed {
+        columns[at] = Arc::new(values);
+    }
     RecordBatch::try_new(schema.clone(), columns)
 }
 
 /// Rows of a part as record batches with the table's full schema, or with some of its columns.
 pub(crate) struct Rows {
+    table: Table,
     source: Source,
     reader: parquet::arrow::arrow_reader::ParquetRecordBatchReader,
     schema: SchemaRef,
@@ -131,6 +146,7 @@ pub(crate) struct Rows {
 
 /// Reads `ranges` of a part (all rows when `None`), the columns of `schema`.
 pub(crate) fn rows(
+    table: Table,
     part: &Arc<dyn ReadAt>,
     meta: &Arc<ParquetMetaData>,
     schema: SchemaRef,
@@ -139,7 +155,7 @@ pub(crate) fn rows(
 ) -> Result<Rows> {
     let source = Source::new(part);
     let arrow_meta = source.decode(|| ArrowReaderMetadata::try_new(meta.clone(), ArrowReaderOptions::new()))?;
-    let needed = with_operands(&schema);
+    let needed = with_operands(table, &schema);
     let names = needed.fields().iter().map(|f| f.name().as_str());
     let mask = ProjectionMask::columns(meta.file_metadata().schema_descr(), names);
     let total = usize::try_from(meta.file_metadata().num_rows()).map_err(|_| part.damaged("negative row count"))?;
@@ -172,7 +188,7 @@ pub(crate) fn rows(
             .with_row_selection(RowSelection::from_consecutive_ranges(selected.into_iter(), base));
     }
     let reader = source.decode(|| builder.build())?;
-    Ok(Rows { source, reader, schema, failed: false })
+    Ok(Rows { table, source, reader, schema, failed: false })
 }
 
 impl Iterator for Rows {
@@ -182,8 +198,8 @@ impl Iterator for Rows {
         if self.failed {
             return None;
         }
-        let (reader, schema) = (&mut self.reader, &self.schema);
-        let batch = self.source.decode(|| reader.next().map(|b| complete(&b?, schema)).transpose());
+        let (table, reader, schema) = (self.table, &mut self.reader, &self.schema);
+        let batch = self.source.decode(|| reader.next().map(|b| complete(table, &b?, schema)).transpose());
         // A reader that panicked is in no state to go on.
         self.failed = batch.is_err();
         batch.transpose()
@@ -199,7 +215,7 @@ pub(crate) fn repack(
     damaged: impl Fn(&str) -> Error,
 ) -> Result<SpanBatch> {
     let broken = |e: ArrowError| damaged(&e.to_string());
-    let spans = concat_batches(&schema::spans(), spans).map_err(broken)?;
+    let spans = concat_batches(&schema::arriving(), spans).map_err(broken)?;
     let events = concat_batches(&schema::events(), events).map_err(broken)?;
     let links = concat_batches(&schema::links(), links).map_err(broken)?;
     let is_log: Vec<bool> = text_column(&events, "source").iter().map(|s| s == Some("log")).collect();

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::{Error, Result};
 use crate::limits::LOG_ENTRY_BYTES;
-use crate::segment::RowRange;
+use crate::segment::{RowRange, Table};
 
 const CONFIG: Configuration<LittleEndian, Varint, Limit<LOG_ENTRY_BYTES>> =
     bincode::config::standard().with_limit::<LOG_ENTRY_BYTES>();
@@ -77,16 +77,16 @@ pub(super) enum LogBody {
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(super) struct Superseded {
     pub(super) segment: u32,
-    /// Rows per table: spans, events, links.
-    pub(super) rows: [Vec<RowRange>; 3],
+    /// Rows per table, in the order of [`Table`].
+    pub(super) rows: [Vec<RowRange>; Table::COUNT],
 }
 
 /// What a segment is.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(super) struct SegmentDesc {
     pub(super) id: u32,
-    /// Rows per table: spans, events, links.
-    pub(super) rows: [u64; 3],
+    /// Rows per table, in the order of [`Table`].
+    pub(super) rows: [u64; Table::COUNT],
     pub(super) traces: u64,
     /// First start, last start and last end of its spans.
     pub(super) times: Option<(i64, i64, i64)>,
@@ -98,7 +98,7 @@ pub(super) struct SegmentDesc {
 /// What a part of a segment is.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(super) struct PartDesc {
-    /// 0 directory, 1 spans, 2 events, 3 links.
+    /// 0 directory, then the tables in the order of [`Table`], from 1.
     pub(super) kind: u32,
     pub(super) len: u64,
     pub(super) chunks: u32,
@@ -234,13 +234,14 @@ mod tests {
         let part = PartDesc { kind: 1, len: 65_509, chunks: 2, blake3: [0xab; 32] };
         let segment = SegmentDesc {
             id: 7,
-            rows: [300, 2, 0],
+            rows: [300, 2, 0, 12, 40, 0, 1],
             traces: 12,
             times: Some((-1, 1_767_225_600_000_000_000, 5)),
             level: 3,
             parts: vec![part],
         };
-        let rows = [vec![RowRange { first: 10, rows: 4 }], vec![], vec![]];
+        let mut rows: [Vec<RowRange>; Table::COUNT] = Default::default();
+        rows[0].push(RowRange { first: 10, rows: 4 });
         LogEntry {
             sequence: 5,
             time_unix_nano: 1_767_225_600_000_000_000,

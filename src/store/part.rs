@@ -19,6 +19,7 @@ use crate::batch::SpanBatch;
 use crate::error::{Error, Result};
 use crate::limits::GATHER_ROWS;
 use crate::model::TraceId;
+use crate::schema;
 use crate::segment::arrivals::project;
 use crate::segment::build::PartKind;
 use crate::segment::directory::{Directory, TraceEntry};
@@ -157,7 +158,7 @@ impl Segment {
     /// The rows of some traces of this segment, as they were on their way in.
     pub(super) fn read_traces(&self, entries: &[TraceEntry]) -> Result<SpanBatch> {
         let mut tables: [Vec<RecordBatch>; 3] = Default::default();
-        for table in Table::ALL {
+        for (table, rows) in Table::ARRIVING.into_iter().zip(&mut tables) {
             let ranges = entry_ranges(entries, table);
             if ranges.is_empty() {
                 continue;
@@ -166,7 +167,8 @@ impl Segment {
                 let place = format!("segment {}, {}", self.id(), table.name());
                 Error::corrupt(self.file.path(), place, "the trace directory names rows, but there are none")
             })?;
-            tables[table.index()] = part.read_rows(&ranges)?;
+            let schema = if table == Table::Spans { schema::arriving() } else { table.schema() };
+            *rows = part.rows(schema, &ranges)?.collect::<Result<_>>()?;
         }
         let [spans, events, links] = &tables;
         read::repack(spans, events, links, |reason| {
@@ -195,6 +197,11 @@ impl std::fmt::Debug for Part {
 
 #[expect(clippy::len_without_is_empty, reason = "a part without rows does not exist")]
 impl Part {
+    /// The table whose rows it holds.
+    pub fn table(&self) -> Table {
+        self.table
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.reader.len()
@@ -266,7 +273,7 @@ impl Part {
     pub(crate) fn rows(&self, schema: SchemaRef, ranges: &[Range<u64>]) -> Result<read::Rows> {
         let metadata = self.metadata()?;
         guarded(self.segment.file.path(), &format!("{:?}", self.reader), || {
-            read::rows(&self.reader, &metadata, schema, Some(ranges), GATHER_ROWS)
+            read::rows(self.table, &self.reader, &metadata, schema, Some(ranges), GATHER_ROWS)
         })
     }
 }

@@ -16,9 +16,12 @@ use crate::batch::SpanBatch;
 use crate::error::{Error, Result};
 use crate::limits::{FORMAT_VERSION, GATHER_ROWS};
 use crate::model::TraceId;
+use crate::schema;
 use crate::segment::arrivals::{Arrivals, Settled};
+use crate::segment::derived::{Derived, beside};
 use crate::segment::directory::TraceEntry;
 use crate::segment::explode::{Events, Links};
+use crate::segment::read::complete;
 use crate::segment::{RowRange, Table};
 
 /// What a file is.
@@ -66,7 +69,7 @@ struct View {
 /// Rows that are not sealed yet, as one virtual segment.
 #[derive(Debug, Clone, Default)]
 pub struct Tail {
-    batches: [Vec<RecordBatch>; 3],
+    batches: [Vec<RecordBatch>; Table::COUNT],
     traces: u64,
     times: Option<(i64, i64, i64)>,
 }
@@ -75,6 +78,12 @@ impl Tail {
     /// The rows of a table, in canonical order, with the table's stored schema.
     pub fn batches(&self, table: Table) -> &[RecordBatch] {
         &self.batches[table.index()]
+    }
+
+    fn push(&mut self, table: Table, rows: RecordBatch) {
+        if rows.num_rows() > 0 {
+            self.batches[table.index()].push(rows);
+        }
     }
 
     /// How many rows a table has here.
@@ -237,7 +246,7 @@ pub(super) struct Assembled {
     pub(super) arrivals: Arrivals,
     pub(super) settled: Settled,
     /// Per segment the rows that move here.
-    pub(super) supersedes: Vec<(u32, [Vec<RowRange>; 3])>,
+    pub(super) supersedes: Vec<(u32, [Vec<RowRange>; Table::COUNT])>,
 }
 
 /// An error without the file's name, or one with it.
@@ -291,7 +300,7 @@ pub(super) fn assemble(
     let supersedes = found
         .into_iter()
         .filter_map(|(id, entries)| {
-            let mut rows: [Vec<RowRange>; 3] = Default::default();
+            let mut rows: [Vec<RowRange>; Table::COUNT] = Default::default();
             for e in entries.iter().filter(|e| !settled.unchanged.contains(&e.trace)) {
                 for (list, r) in rows.iter_mut().zip(e.rows) {
                     if r.rows > 0 {
@@ -309,20 +318,20 @@ pub(super) fn assemble(
 impl Assembled {
     fn as_tail(&self) -> Result<Tail, arrow::error::ArrowError> {
         let mut tail = Tail { traces: self.settled.traces.len() as u64, ..Tail::default() };
-        for chunk in self.arrivals.chunks(&self.settled.spans, |b| &b.spans) {
-            tail.batches[0].push(self.arrivals.gather_spans(chunk, &Table::Spans.schema())?);
-        }
         let mut events = Events::new(self.arrivals.batches());
         let mut links = Links::new(self.arrivals.batches());
+        let mut derived = Derived::new(self.arrivals.batches());
         for t in &self.settled.traces {
             let spans = &self.settled.spans[t.spans.clone()];
-            events.push_trace(spans, &self.settled.logs[t.logs.clone()])?;
+            let logs = &self.settled.logs[t.logs.clone()];
+            derived.push_trace(t.id, spans, logs);
+            events.push_trace(spans, logs)?;
             links.push_trace(spans)?;
             if events.rows() >= GATHER_ROWS {
-                tail.batches[1].push(events.finish()?);
+                tail.push(Table::Events, events.finish()?);
             }
             if links.rows() >= GATHER_ROWS {
-                tail.batches[2].push(links.finish()?);
+                tail.push(Table::Links, links.finish()?);
             }
             if let Some(last) = spans.last() {
                 let last = self.arrivals.start_of(*last)?;
@@ -330,11 +339,18 @@ impl Assembled {
                 tail.times = Some((a.min(t.start), b.max(last), c.max(t.end)));
             }
         }
-        if events.rows() > 0 {
-            tail.batches[1].push(events.finish()?);
+        tail.push(Table::Events, events.finish()?);
+        tail.push(Table::Links, links.finish()?);
+        for table in Derived::TABLES {
+            tail.push(table, complete(table, &derived.finish(table), &table.schema())?);
         }
-        if links.rows() > 0 {
-            tail.batches[2].push(links.finish()?);
+        let columns = derived.finish_spans();
+        let mut at = 0;
+        for chunk in self.arrivals.chunks(&self.settled.spans, |b| &b.spans) {
+            let rows = self.arrivals.gather_spans(chunk, &schema::arriving())?;
+            let rows = beside(&rows, &columns.slice(at, chunk.len()))?;
+            tail.push(Table::Spans, complete(Table::Spans, &rows, &Table::Spans.schema())?);
+            at += chunk.len();
         }
         Ok(tail)
     }

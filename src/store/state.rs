@@ -23,7 +23,7 @@ use crate::segment::{RowRange, Table, join_ranges};
 #[derive(Debug, Default)]
 pub(super) struct SegmentCache {
     pub(super) directory: OnceLock<Arc<Directory>>,
-    pub(super) metadata: [OnceLock<Arc<ParquetMetaData>>; 3],
+    pub(super) metadata: [OnceLock<Arc<ParquetMetaData>>; Table::COUNT],
 }
 
 /// A segment and which of its rows are live.
@@ -32,7 +32,7 @@ pub(super) struct SegmentState {
     pub(super) desc: Arc<SegmentDesc>,
     pub(super) sealed_at_unix_nano: i64,
     /// Superseded rows per table, sorted and disjoint.
-    pub(super) dead: [Arc<Vec<Range<u64>>>; 3],
+    pub(super) dead: [Arc<Vec<Range<u64>>>; Table::COUNT],
     pub(super) cache: Arc<SegmentCache>,
 }
 
@@ -42,7 +42,7 @@ impl SegmentState {
     }
 
     /// The same segment with more rows superseded.
-    pub(super) fn with_dead(&self, rows: &[Vec<RowRange>; 3]) -> Self {
+    pub(super) fn with_dead(&self, rows: &[Vec<RowRange>; Table::COUNT]) -> Self {
         let mut out = self.clone();
         for (dead, more) in out.dead.iter_mut().zip(rows) {
             if !more.is_empty() {

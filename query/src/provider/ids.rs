@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Formatter};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::duration::DurationExpr;
+use super::computed::ComputedExpr;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, StringArray, StringViewArray};
 use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
@@ -21,6 +21,7 @@ use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, Lit
 use datafusion::physical_expr_adapter::{
     DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory,
 };
+use spanfile::schema;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -161,14 +162,13 @@ impl PhysicalExprAdapter for IdAdapter {
             .transform_down(|e| match self.compare_bytes(&e)? {
                 // Its id column is meant as bytes: do not look at it again.
                 Some(bytes) => Ok(Transformed::new(bytes, true, TreeNodeRecursion::Jump)),
-                None if self.is_computed(&e) => {
-                    let duration = DurationExpr::new(&self.stored)?;
-                    Ok(Transformed::new(Arc::new(duration) as _, true, TreeNodeRecursion::Jump))
-                }
                 None if self.id(&e).is_some() => {
                     Ok(Transformed::new(Arc::new(HexExpr { id: e }) as _, true, TreeNodeRecursion::Jump))
                 }
-                None => Ok(Transformed::no(e)),
+                None => match self.computed(&e)? {
+                    Some(c) => Ok(Transformed::new(Arc::new(c) as _, true, TreeNodeRecursion::Jump)),
+                    None => Ok(Transformed::no(e)),
+                },
             })
             .data()?;
         self.rest.rewrite(expr)
@@ -176,10 +176,14 @@ impl PhysicalExprAdapter for IdAdapter {
 }
 
 impl IdAdapter {
-    /// Whether the expression is `duration_ns` of a part, which does not store it.
-    fn is_computed(&self, e: &Arc<dyn PhysicalExpr>) -> bool {
-        e.downcast_ref::<Column>()
-            .is_some_and(|c| c.name() == "duration_ns" && self.physical.column_with_name(c.name()).is_none())
+    /// What the expression is computed from, if it is a column that the part does not store for that reason.
+    fn computed(&self, e: &Arc<dyn PhysicalExpr>) -> Result<Option<ComputedExpr>> {
+        let Some(column) = e.downcast_ref::<Column>() else { return Ok(None) };
+        let operands = schema::operands(schema::SPANS, column.name());
+        let Some(operands) = operands.filter(|_| self.physical.column_with_name(column.name()).is_none()) else {
+            return Ok(None);
+        };
+        ComputedExpr::new(column.name(), operands, &self.stored).map(Some)
     }
 
     /// The width in bytes of the id column that the expression is.

@@ -5,7 +5,7 @@
 //! query that names traces takes another way: the trace directories say which rows they are, and these are
 //! read directly (`lookup`).
 
-mod duration;
+mod computed;
 mod filters;
 mod ids;
 mod lookup;
@@ -68,9 +68,9 @@ pub(crate) struct FileView {
     pub(crate) readings: Arc<PartReadings>,
 }
 
-/// `spans`, `events` or `links` of one or several files.
+/// A stored table of one or several files.
 #[derive(Debug)]
-pub(crate) struct SpanTable {
+pub(crate) struct StoredTable {
     table: Table,
     schema: SchemaRef,
     files: Vec<FileView>,
@@ -83,9 +83,9 @@ struct Sealed {
     part: Part,
 }
 
-impl SpanTable {
+impl StoredTable {
     pub(crate) fn new(table: Table, files: Vec<FileView>) -> Self {
-        SpanTable { table, schema: sql_schema(table), files }
+        StoredTable { table, schema: sql_schema(table), files }
     }
 
     fn sealed(&self) -> Result<Vec<Sealed>> {
@@ -272,7 +272,7 @@ fn leave_out(dead: &[Range<u64>], total: u64) -> Result<RowSelection> {
 }
 
 #[async_trait]
-impl TableProvider for SpanTable {
+impl TableProvider for StoredTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }

@@ -27,14 +27,9 @@ fn sql_schema_of(columns: &[Column]) -> SchemaRef {
 
 /// Schema of a table as SQL sees it.
 pub(crate) fn sql_schema(table: Table) -> SchemaRef {
-    static SPANS: LazyLock<SchemaRef> = LazyLock::new(|| sql_schema_of(Table::Spans.columns()));
-    static EVENTS: LazyLock<SchemaRef> = LazyLock::new(|| sql_schema_of(Table::Events.columns()));
-    static LINKS: LazyLock<SchemaRef> = LazyLock::new(|| sql_schema_of(Table::Links.columns()));
-    Arc::clone(match table {
-        Table::Spans => &SPANS,
-        Table::Events => &EVENTS,
-        Table::Links => &LINKS,
-    })
+    static SCHEMAS: LazyLock<Vec<SchemaRef>> =
+        LazyLock::new(|| Table::ALL.iter().map(|t| sql_schema_of(t.columns())).collect());
+    Table::ALL.iter().position(|t| *t == table).map_or_else(|| sql_schema_of(table.columns()), |i| SCHEMAS[i].clone())
 }
 
 /// The type to read a stored column as, so that little is left to convert: text as views.

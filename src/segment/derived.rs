@@ -1,0 +1,290 @@
+//! What follows from whole traces: columns beside their spans, and rows of further tables.
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
+
+use super::Table;
+use super::arrivals::Place;
+use crate::batch::{Columns, SpanBatch};
+use crate::derive::{
+    BatchLogs, BatchRows, Deriver, Kind, RunRow, SpanDerived, SpanRow, Status, SyntheticCall, Tokens, UsageRow,
+};
+use crate::model::TraceId;
+use crate::schema::{Column, Origin};
+use crate::typed_json::write_string;
+
+/// Derives trace by trace, and gathers what comes out.
+pub(crate) struct Derived<'a> {
+    spans: Vec<BatchRows<'a>>,
+    logs: Vec<BatchLogs<'a>>,
+    deriver: Deriver,
+    beside: Columns,
+    runs: Columns,
+    usage: Columns,
+    calls: Columns,
+    scores: Columns,
+}
+
+impl<'a> Derived<'a> {
+    /// The tables whose rows are derived.
+    pub(crate) const TABLES: [Table; 4] = [Table::Runs, Table::Usage, Table::SyntheticCalls, Table::Scores];
+
+    /// Over rows that lie in these batches.
+    pub(crate) fn new(batches: &'a [SpanBatch]) -> Self {
+        let stored = |table: Table| Columns::new(&part_of(table, |c| c.origin != Origin::Computed));
+        Derived {
+            spans: batches.iter().map(|b| BatchRows::new(&b.spans)).collect(),
+            logs: batches.iter().map(|b| BatchLogs::new(&b.logs)).collect(),
+            deriver: Deriver::default(),
+            beside: Columns::new(&part_of(Table::Spans, |c| c.origin == Origin::Derived)),
+            runs: stored(Table::Runs),
+            usage: stored(Table::Usage),
+            calls: stored(Table::SyntheticCalls),
+            scores: stored(Table::Scores),
+        }
+    }
+
+    /// Derives one trace from its rows, which come in canonical order. Says how many rows each of the derived tables
+    /// has of it.
+    pub(crate) fn push_trace(&mut self, trace: TraceId, spans: &[Place], logs: &[Place]) -> [usize; 4] {
+        let rows: Vec<SpanRow<'a>> =
+            spans.iter().map(|&(batch, row)| self.spans[batch as usize].row(row as usize)).collect();
+        let logs: Vec<_> = logs.iter().map(|&(batch, row)| self.logs[batch as usize].row(row as usize)).collect();
+        let derived = self.deriver.derive(&rows, &logs);
+        for (row, d) in rows.iter().zip(&derived.spans) {
+            push_span(&mut self.beside, row, d);
+        }
+        if let Some(run) = &derived.run {
+            push_run(&mut self.runs, trace, run);
+        }
+        for usage in &derived.usage {
+            push_usage(&mut self.usage, trace, usage);
+        }
+        for call in &derived.calls {
+            let version = derived.spans.get(call.llm).and_then(|d| d.run_agent_version);
+            push_call(&mut self.calls, trace, call, version);
+        }
+        [usize::from(derived.run.is_some()), derived.usage.len(), derived.calls.len(), 0]
+    }
+
+    /// The columns beside the spans so far, in their order; starts anew.
+    pub(crate) fn finish_spans(&mut self) -> RecordBatch {
+        self.beside.finish()
+    }
+
+    /// The rows of a derived table so far; starts anew.
+    pub(crate) fn finish(&mut self, table: Table) -> RecordBatch {
+        match table {
+            Table::Runs => self.runs.finish(),
+            Table::Usage => self.usage.finish(),
+            Table::SyntheticCalls => self.calls.finish(),
+            Table::Scores => self.scores.finish(),
+            Table::Spans | Table::Events | Table::Links => RecordBatch::new_empty(table.schema()),
+        }
+    }
+}
+
+/// Schema of a table's columns for which `wanted` says yes.
+fn part_of(table: Table, wanted: impl Fn(&Column) -> bool) -> SchemaRef {
+    let full = table.schema();
+    let fields: Vec<FieldRef> =
+        full.fields().iter().zip(table.columns()).filter(|(_, c)| wanted(c)).map(|(f, _)| f.clone()).collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// The columns of both, which have the same rows.
+pub(crate) fn beside(left: &RecordBatch, right: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let fields: Vec<FieldRef> = left.schema_ref().fields().iter().chain(right.schema_ref().fields()).cloned().collect();
+    let columns = left.columns().iter().chain(right.columns()).cloned().collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(left.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+}
+
+/// Writes one row through a list of `column = value` in the order of the schema.
+struct RowWriter<'c> {
+    columns: &'c mut Columns,
+    at: usize,
+}
+
+impl RowWriter<'_> {
+    fn new(columns: &mut Columns) -> RowWriter<'_> {
+        RowWriter { columns, at: 0 }
+    }
+
+    fn next(&mut self) -> usize {
+        self.at += 1;
+        self.at - 1
+    }
+
+    fn id(&mut self, id: Option<&[u8]>) {
+        let at = self.next();
+        if let Some(id) = id {
+            self.columns.id(at, id);
+        }
+    }
+
+    fn hash(&mut self, hash: Option<u64>) {
+        let at = self.next();
+        if let Some(hash) = hash {
+            self.columns.id(at, &hash.to_be_bytes());
+        }
+    }
+
+    fn int(&mut self, v: Option<i64>) {
+        let at = self.next();
+        if let Some(v) = v {
+            self.columns.int(at, v);
+        }
+    }
+
+    fn count(&mut self, v: u64) {
+        self.int(Some(i64::try_from(v).unwrap_or(i64::MAX)));
+    }
+
+    fn flag(&mut self, v: Option<bool>) {
+        let at = self.next();
+        if let Some(v) = v {
+            self.columns.flag(at, v);
+        }
+    }
+
+    fn text(&mut self, v: Option<&str>) {
+        let at = self.next();
+        if let Some(v) = v {
+            self.columns.text(at, v);
+        }
+    }
+
+    fn list<T: AsRef<str>>(&mut self, items: &[T]) {
+        let mut json = String::new();
+        for item in items {
+            json.push(if json.is_empty() { '[' } else { ',' });
+            write_string(&mut json, item.as_ref());
+        }
+        if !json.is_empty() {
+            json.push(']');
+        }
+        self.text(Some(&json));
+    }
+
+    fn usd(&mut self, v: Option<i128>) {
+        let at = self.next();
+        if let Some(v) = v {
+            self.columns.usd(at, v);
+        }
+    }
+
+    fn tokens(&mut self, tokens: &Tokens) {
+        tokens.buckets().into_iter().for_each(|v| self.int(v));
+    }
+
+    fn end(self) {
+        debug_assert_eq!(self.at, self.columns.len(), "one value per column");
+        self.columns.end_row();
+    }
+}
+
+fn push_span(columns: &mut Columns, row: &SpanRow<'_>, d: &SpanDerived<'_>) {
+    let mut w = RowWriter::new(columns);
+    w.id(Some(&d.root_span_id.0));
+    w.count(d.depth.into());
+    w.count(d.seq.into());
+    w.int(d.step.map(i64::from));
+    w.count(d.tree_left.into());
+    w.count(d.tree_right.into());
+    w.text(d.run_agent.as_deref());
+    w.text(d.run_agent_version);
+    w.flag((row.kind == Kind::Agent).then_some(d.is_agent_run));
+    w.flag(row.tokens.is_known().then_some(d.usage_counted));
+    w.flag(row.reported_cost.map(|_| d.reported_cost_counted));
+    w.hash(d.args_hash);
+    w.hash(d.result_hash);
+    w.int(d.child_time_ns);
+    w.flag(Some(d.is_orphan));
+    w.flag(Some(d.is_cycle));
+    w.id(d.duplicate_of.as_ref().map(|id| id.0.as_slice()));
+    w.text(d.handoff_from.as_deref());
+    w.text(d.handoff_to.as_deref());
+    w.end();
+}
+
+fn push_run(columns: &mut Columns, trace: TraceId, run: &RunRow<'_>) {
+    let mut w = RowWriter::new(columns);
+    w.id(Some(&trace.0));
+    w.id(run.root_span_id.as_ref().map(|id| id.0.as_slice()));
+    for text in [run.root_name, run.workflow_name, run.session_id, run.user_id, run.service_name, run.environment] {
+        w.text(text);
+    }
+    w.text(run.status.map(Status::name));
+    w.text(Some(run.outcome.name()));
+    let error = run.first_error.as_ref();
+    w.id(error.map(|e| e.span_id.0.as_slice()));
+    w.text(error.and_then(|e| e.error_type));
+    w.text(error.and_then(|e| e.message));
+    w.int(Some(run.start_time));
+    w.int(run.end_time);
+    w.count(run.spans);
+    w.count(run.steps);
+    w.count(run.llm_calls);
+    w.count(run.embedding_calls);
+    w.count(run.tool_calls);
+    w.count(run.retrievals);
+    w.count(run.handoffs);
+    w.tokens(&run.tokens);
+    w.usd(run.reported_cost);
+    w.list(&run.agents);
+    w.list(&run.models);
+    w.list(&run.tools);
+    w.count(run.max_depth.into());
+    w.count(run.errors);
+    w.count(run.retries);
+    w.count(run.orphans);
+    w.count(run.cycles);
+    w.flag(Some(run.overflowed));
+    w.end();
+}
+
+fn push_usage(columns: &mut Columns, trace: TraceId, u: &UsageRow<'_>) {
+    let mut w = RowWriter::new(columns);
+    w.id(Some(&trace.0));
+    w.text(u.agent.as_deref());
+    w.text(u.agent_version);
+    w.text(u.workflow_name);
+    w.text(Some(u.kind.name()));
+    for text in [u.provider, u.request_model, u.response_model, u.service_tier, u.tool_name.as_deref()] {
+        w.text(text);
+    }
+    w.count(u.calls);
+    w.count(u.errors);
+    w.count(u.calls_without_usage);
+    w.int(u.duration_ns);
+    w.tokens(&u.tokens);
+    w.int(u.min_input_tokens);
+    w.int(u.max_input_tokens);
+    w.usd(u.reported_cost);
+    w.int(Some(u.first_start));
+    w.int(Some(u.last_start));
+    w.flag(Some(u.overflowed));
+    w.end();
+}
+
+fn push_call(columns: &mut Columns, trace: TraceId, call: &SyntheticCall<'_>, version: Option<&str>) {
+    let mut w = RowWriter::new(columns);
+    w.id(Some(&trace.0));
+    w.id(Some(&call.llm_span_id.0));
+    w.count(call.position.into());
+    w.count(call.step.into());
+    w.int(Some(call.time));
+    w.text(call.run_agent.as_deref());
+    w.text(version);
+    w.text(Some(&call.name));
+    w.text(call.call_id.as_deref());
+    w.text(call.args.as_deref());
+    w.text(call.result.as_deref());
+    w.hash(call.args_hash);
+    w.hash(call.result_hash);
+    w.end();
+}
