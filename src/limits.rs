@@ -79,7 +79,7 @@ pub const TEXT_PAGE_BYTES: usize = 768 * 1024;
 pub const WRITE_BATCH_ROWS: usize = 256;
 
 /// Traces per block of a trace directory; the first trace of each block is kept in memory.
-pub const DIRECTORY_BLOCK_TRACES: usize = 1024;
+pub const DIRECTORY_BLOCK_TRACES: usize = 256;
 /// Bits per trace in a directory's filter.
 pub const FILTER_BITS_PER_TRACE: u64 = 10;
 /// Hashes per trace in a directory's filter.
