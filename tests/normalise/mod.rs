@@ -11,6 +11,8 @@ use spanfile::schema::{Origin, SPANS};
 
 use crate::ingest::gather::gather;
 
+mod captures;
+
 /// Longest value that is written out; of longer ones beginning and length.
 const SHOWN_CHARS: usize = 100;
 
