@@ -1,8 +1,9 @@
 //! What a span did.
 
 /// Values of the `kind` column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[expect(missing_docs, reason = "the words are explained where the column is, in `schema`")]
+pub enum Kind {
     Agent,
     Workflow,
     Llm,
@@ -13,13 +14,34 @@ pub(crate) enum Kind {
     Guardrail,
     Evaluator,
     Handoff,
+    Approval,
     AgentCreate,
+    #[default]
     Other,
 }
 
 impl Kind {
+    /// The kind that a word of the column stands for; any other word is [`Kind::Other`].
+    pub fn parse(word: &str) -> Kind {
+        match word {
+            "agent" => Kind::Agent,
+            "workflow" => Kind::Workflow,
+            "llm" => Kind::Llm,
+            "embedding" => Kind::Embedding,
+            "tool" => Kind::Tool,
+            "retrieval" => Kind::Retrieval,
+            "reranker" => Kind::Reranker,
+            "guardrail" => Kind::Guardrail,
+            "evaluator" => Kind::Evaluator,
+            "handoff" => Kind::Handoff,
+            "approval" => Kind::Approval,
+            "agent_create" => Kind::AgentCreate,
+            _ => Kind::Other,
+        }
+    }
+
     /// The word in the column.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Kind::Agent => "agent",
             Kind::Workflow => "workflow",
@@ -31,6 +53,7 @@ impl Kind {
             Kind::Guardrail => "guardrail",
             Kind::Evaluator => "evaluator",
             Kind::Handoff => "handoff",
+            Kind::Approval => "approval",
             Kind::AgentCreate => "agent_create",
             Kind::Other => "other",
         }

@@ -15,6 +15,7 @@ mod rule;
 mod table;
 mod usage;
 
+pub use kind::Kind;
 pub(crate) use resource::ResourceColumns;
 pub(crate) use row::{Cell, Row, col};
 
@@ -23,7 +24,6 @@ use std::borrow::Cow;
 use crate::model::{Span, StatusCode, Value};
 use convert::Taken;
 use flatten::Assembled;
-use kind::Kind;
 use table::{Entry, TABLE, Table};
 
 /// Reusable state of normalisation: what the current scope says, and scratch space.
