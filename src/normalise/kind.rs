@@ -18,6 +18,9 @@ pub enum Kind {
     Handoff,
     Approval,
     AgentCreate,
+    /// A record of a span that is still running, or a log entry in the shape of a span. Other spans tell what it
+    /// counts, so the column says `other`.
+    Pending,
     #[default]
     Other,
 }
