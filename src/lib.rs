@@ -65,6 +65,7 @@ pub mod model;
 pub mod normalise;
 mod scan;
 pub mod schema;
+pub mod scores;
 mod segment;
 mod store;
 pub mod typed_json;

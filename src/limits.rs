@@ -43,6 +43,9 @@ pub const ASSEMBLED_KEYS: usize = 1 << 17;
 /// Longest JSON text of an attribute that is parsed to look for single fields, such as a model name.
 pub const PARSED_ATTRIBUTE_BYTES: usize = 1 << 20;
 
+/// Longest file of scores that is read; it is in memory at once.
+pub const SCORES_FILE_BYTES: usize = 256 << 20;
+
 /// Largest window that a zstd stream may ask for, as a power of two.
 pub const ZSTD_WINDOW_LOG: u32 = 27;
 
