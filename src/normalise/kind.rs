@@ -1,5 +1,7 @@
 //! What a span did.
 
+use crate::model::Value;
+
 /// Values of the `kind` column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -37,19 +39,23 @@ impl Kind {
     }
 }
 
+/// Stands for every word where the key's presence alone says the kind.
+pub(crate) const PRESENT: &str = "*";
+
 /// A key whose value says the kind.
 pub(crate) struct KindKey {
     /// Attribute key.
     pub(crate) key: &'static str,
     /// Precedence over other dialects' keys; lower wins. See `dialects` for the order.
     pub(crate) rank: u8,
-    /// Known words. Any other word says nothing: the next key is asked.
+    /// Known words. Any other word says nothing: the next key is asked. [`PRESENT`] stands for every value.
     pub(crate) words: &'static [(&'static str, Kind)],
 }
 
 impl KindKey {
-    /// The kind that a word stands for, upper or lower case.
-    pub(crate) fn of(&self, word: &str) -> Option<Kind> {
-        self.words.iter().find(|(w, _)| w.eq_ignore_ascii_case(word)).map(|&(_, k)| k)
+    /// The kind that a value stands for; words in upper or lower case.
+    pub(crate) fn of(&self, value: &Value<'_>) -> Option<Kind> {
+        let word = value.as_str().filter(|s| !s.is_empty())?;
+        self.words.iter().find(|(w, _)| *w == PRESENT || w.eq_ignore_ascii_case(word)).map(|&(_, k)| k)
     }
 }

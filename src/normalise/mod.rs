@@ -6,6 +6,7 @@
 
 mod convert;
 mod dialects;
+mod events;
 pub mod flatten;
 mod handoff;
 mod kind;
@@ -81,11 +82,12 @@ impl Normaliser {
             {
                 dialect = Some((table.dialect_rank(d), d));
             }
-            if let Some(kinds) = entry.kinds
-                && kinds.rank < kind.0
-                && let Some(k) = value.as_str().and_then(|word| kinds.of(word))
-            {
-                kind = (kinds.rank, k);
+            for kinds in &entry.kinds {
+                if kinds.rank < kind.0
+                    && let Some(k) = kinds.of(value)
+                {
+                    kind = (kinds.rank, k);
+                }
             }
             if !entry.rules.is_empty() {
                 self.hits.push((i, entry));
@@ -109,6 +111,7 @@ impl Normaliser {
         if let Some((_, d)) = dialect {
             row.set_str(col::DIALECT, table.dialect_name(d));
         }
+        events::fill(span, kind, row);
         fill_error(span, row);
         fill_first_token(span, row);
         fill_names(span, kind, resource, row);

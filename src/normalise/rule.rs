@@ -81,11 +81,17 @@ impl When {
 pub(crate) enum Take {
     /// Text as it is; other types as their text.
     Text,
+    /// Text as it is, unless it is one of these, which stand for nothing.
+    TextBut(&'static [&'static str]),
+    /// Messages as JSON text, unless not one of them has content.
+    Messages,
     /// Text that must be one JSON document.
     Json,
+    /// One of these words (a boolean counts as `true` or `false`), as the word beside it. Any other is not present.
+    Words(&'static [(&'static str, &'static str)]),
     /// Text as a provider name: lower case, older names replaced by today's.
     Provider,
-    /// Integer, also from text or an integral double.
+    /// Integer that is not negative, also from text or an integral double.
     Int,
     /// Float, also from text or an integer.
     Double,
@@ -97,10 +103,14 @@ pub(crate) enum Take {
     SecondsToNs,
     /// Milliseconds when an integer, seconds when a float, to nanoseconds.
     MsOrSecondsToNs,
-    /// The first of these dotted paths that leads to a value in a JSON text, taken as text.
+    /// The first of these dotted paths (a number is an index) that leads to a value in a JSON text, taken as text.
     FieldText(&'static [&'static str]),
     /// Likewise, taken as integer.
     FieldInt(&'static [&'static str]),
     /// Likewise, taken as float.
     FieldDouble(&'static [&'static str]),
+    /// Likewise, taken as finish reason.
+    FieldFinishReason(&'static [&'static str]),
+    /// The array of that name in a JSON object, as JSON.
+    FieldArray(&'static str),
 }

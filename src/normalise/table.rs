@@ -22,7 +22,7 @@ pub(crate) struct Entry {
     /// Dialect that the key proves, by position.
     pub(crate) marks: Option<usize>,
     /// How the key's value names the kind.
-    pub(crate) kinds: Option<&'static KindKey>,
+    pub(crate) kinds: Vec<&'static KindKey>,
     /// Columns that it may fill.
     pub(crate) rules: Vec<Ranked>,
 }
@@ -56,7 +56,7 @@ impl Table {
                 entries.entry(key).or_default().marks = Some(d);
             }
             for kinds in dialect.kinds {
-                entries.entry(kinds.key).or_default().kinds = Some(kinds);
+                entries.entry(kinds.key).or_default().kinds.push(kinds);
             }
             let own = dialect.rules.iter().enumerate().map(|(i, r)| (d * DIALECT_STEP + i, r));
             let late = dialect.fallbacks.iter().enumerate().map(|(i, r)| (FALLBACKS + d * DIALECT_STEP + i, r));
@@ -74,6 +74,12 @@ impl Table {
     #[inline]
     pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)
+    }
+
+    /// Every key that is known.
+    #[cfg(test)]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.entries.keys().copied()
     }
 
     /// The family of dotted keys that a key belongs to.

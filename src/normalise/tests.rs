@@ -2,7 +2,7 @@ use super::convert::decimal;
 use super::*;
 use crate::model::Resource;
 
-fn span(attributes: Vec<(&'static str, Value<'static>)>) -> Span<'static> {
+pub(super) fn span(attributes: Vec<(&'static str, Value<'static>)>) -> Span<'static> {
     Span {
         name: "s".into(),
         attributes: attributes.into_iter().map(|(k, v)| (Cow::Borrowed(k), v)).collect(),
@@ -11,7 +11,7 @@ fn span(attributes: Vec<(&'static str, Value<'static>)>) -> Span<'static> {
 }
 
 /// Column values by name as text, and which attributes stay.
-fn normalised(span: &Span<'_>, scope: &str) -> (Vec<(&'static str, String)>, Vec<String>) {
+pub(super) fn normalised(span: &Span<'_>, scope: &str) -> (Vec<(&'static str, String)>, Vec<String>) {
     let resource = ResourceColumns::new(&Resource::default());
     let mut normaliser = Normaliser::default();
     normaliser.begin_scope(scope);
@@ -42,7 +42,7 @@ fn normalised(span: &Span<'_>, scope: &str) -> (Vec<(&'static str, String)>, Vec
     (columns, kept)
 }
 
-fn get<'c>(columns: &'c [(&'static str, String)], name: &str) -> Option<&'c str> {
+pub(super) fn get<'c>(columns: &'c [(&'static str, String)], name: &str) -> Option<&'c str> {
     columns.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
 }
 

@@ -8,6 +8,7 @@ const ADDS_REASONING_TWICE: &str = "gcp.vertex.agent";
 /// Converts counts that the source keeps apart, and fills what follows from the others. Calls `converted` with every
 /// column that no longer holds what the source said.
 pub(crate) fn finish(scope: &str, row: &mut Row<'_>, mut converted: impl FnMut(usize)) {
+    let mut added_twice = false;
     if let (Some(output), Some(reasoning)) = (row.int(col::OUTPUT_TOKENS), row.int(col::REASONING_TOKENS))
         && scope == ADDS_REASONING_TWICE
         && (0..=output).contains(&reasoning)
@@ -15,6 +16,7 @@ pub(crate) fn finish(scope: &str, row: &mut Row<'_>, mut converted: impl FnMut(u
     {
         row.set(col::OUTPUT_TOKENS, Cell::Int(output - reasoning));
         converted(col::OUTPUT_TOKENS);
+        added_twice = true;
     }
     if let Some(input) = row.int(col::INPUT_TOKENS) {
         let read = row.int(col::CACHE_READ_TOKENS).unwrap_or(0).max(0);
@@ -30,6 +32,9 @@ pub(crate) fn finish(scope: &str, row: &mut Row<'_>, mut converted: impl FnMut(u
             }
             _ => row.set_str(col::USAGE_CONVENTION, "inclusive"),
         }
+    }
+    if added_twice {
+        row.set_str(col::USAGE_CONVENTION, "reasoning_twice");
     }
     if !row.is_set(col::TOTAL_TOKENS)
         && let (Some(input), Some(output)) = (row.int(col::INPUT_TOKENS), row.int(col::OUTPUT_TOKENS))

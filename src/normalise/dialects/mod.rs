@@ -3,13 +3,28 @@
 //! Order of the list = precedence of their keys within a column. To add one: its file, a line here, a golden test.
 //!
 //! Precedence of kinds is another one and written in each [`KindKey`](super::kind::KindKey): openinference 10,
-//! langfuse 20, agentops 30, OpenTelemetry 40, vercel 50, traceloop 60, langsmith 70. So is the order in which they
-//! name the `dialect` column (`rank`).
+//! langfuse 20, agentops 30, words that OpenTelemetry's key gets wrong 35, OpenTelemetry 40, vercel 50, traceloop 60,
+//! langsmith 70, request types 80, a requested model 100. So is the order in which they name the `dialect` column
+//! (`rank`).
 
+mod google_adk;
+mod langsmith;
+mod nemo;
 mod openinference;
 mod otel_gen_ai;
+mod traceloop;
+
+#[cfg(test)]
+mod tests;
 
 use super::rule::Dialect;
 
 /// Every dialect, in precedence order.
-pub(crate) static DIALECTS: &[&Dialect] = &[&otel_gen_ai::DIALECT, &openinference::DIALECT];
+pub(crate) static DIALECTS: &[&Dialect] = &[
+    &otel_gen_ai::DIALECT,
+    &openinference::DIALECT,
+    &traceloop::DIALECT,
+    &langsmith::DIALECT,
+    &nemo::DIALECT,
+    &google_adk::DIALECT,
+];

@@ -2,9 +2,11 @@
 //! prefix (LiteLLM, Strands, Traceloop, agent kits).
 
 use crate::normalise::col::*;
-use crate::normalise::kind::{Kind, KindKey};
+use crate::normalise::kind::{Kind, KindKey, PRESENT};
 use crate::normalise::rule::{Dialect, Group, Rule, Take, When, rule, rule_when};
 
+/// On tool spans the same keys are arguments and result; dialects that write them there say so.
+const NOT_TOOLS: When = When::NotKinds(&[Kind::Tool, Kind::Handoff]);
 /// The provider keys name the framework on other spans.
 const MODEL_CALLS: When = When::Kinds(&[Kind::Llm, Kind::Embedding]);
 
@@ -13,34 +15,43 @@ pub(crate) static DIALECT: Dialect = Dialect {
     rank: 70,
     marks: &["gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system"],
     scopes: &[],
-    kinds: &[KindKey {
-        key: "gen_ai.operation.name",
-        rank: 40,
-        words: &[
-            ("chat", Kind::Llm),
-            ("text_completion", Kind::Llm),
-            ("generate_content", Kind::Llm),
-            ("llm_request", Kind::Llm),
-            ("embeddings", Kind::Embedding),
-            ("execute_tool", Kind::Tool),
-            ("invoke_agent", Kind::Agent),
-            ("create_agent", Kind::AgentCreate),
-            ("invoke_workflow", Kind::Workflow),
-            ("execute_task", Kind::Workflow),
-            ("execute_event_loop_cycle", Kind::Workflow),
-            ("agent_step", Kind::Workflow),
-            ("guardrails", Kind::Workflow),
-            ("retrieval", Kind::Retrieval),
-            ("vector_db_retrieve", Kind::Retrieval),
-            ("handoff", Kind::Handoff),
-        ],
-    }],
+    kinds: &[
+        // Nothing else says what the span did, and it names the model that was asked for.
+        KindKey { key: "gen_ai.request.model", rank: 100, words: &[(PRESENT, Kind::Llm)] },
+        KindKey {
+            key: "gen_ai.operation.name",
+            rank: 40,
+            words: &[
+                ("chat", Kind::Llm),
+                ("text_completion", Kind::Llm),
+                ("generate_content", Kind::Llm),
+                ("llm_request", Kind::Llm),
+                ("embeddings", Kind::Embedding),
+                ("embedding", Kind::Embedding),
+                ("execute_tool", Kind::Tool),
+                ("invoke_agent", Kind::Agent),
+                ("create_agent", Kind::AgentCreate),
+                ("invoke_workflow", Kind::Workflow),
+                ("execute_task", Kind::Workflow),
+                ("execute_event_loop_cycle", Kind::Workflow),
+                ("agent_step", Kind::Workflow),
+                ("guardrails", Kind::Workflow),
+                ("retrieval", Kind::Retrieval),
+                ("vector_db_retrieve", Kind::Retrieval),
+                ("handoff", Kind::Handoff),
+            ],
+        },
+    ],
     rules: RULES,
     groups: &[
         Group { prefix: "gen_ai.prompt.", level: "", column: INPUT, when: When::Always },
         Group { prefix: "gen_ai.completion.", level: "", column: OUTPUT, when: When::Always },
     ],
-    fallbacks: &[],
+    fallbacks: &[
+        rule("gen_ai.output.messages", OUTPUT, Take::Text),
+        rule("group.id", SESSION_ID, Take::Text),
+        rule("gen_ai.tool.status", ERROR_TYPE, Take::Words(&[("error", "tool_error")])),
+    ],
 };
 
 static RULES: &[Rule] = &[
@@ -98,10 +109,10 @@ static RULES: &[Rule] = &[
     rule("gen_ai.tool.call.arguments", TOOL_ARGS, Take::Text),
     rule("gen_ai.tool.call.result", TOOL_RESULT, Take::Text),
     rule("gen_ai.input.messages", INPUT, Take::Text),
-    rule("gen_ai.prompt", INPUT, Take::Text),
+    rule_when("gen_ai.prompt", INPUT, Take::Text, NOT_TOOLS),
     rule_when("gen_ai.retrieval.query.text", INPUT, Take::Text, When::Kinds(&[Kind::Retrieval])),
-    rule("gen_ai.output.messages", OUTPUT, Take::Text),
-    rule("gen_ai.completion", OUTPUT, Take::Text),
+    rule("gen_ai.output.messages", OUTPUT, Take::Messages),
+    rule_when("gen_ai.completion", OUTPUT, Take::Text, NOT_TOOLS),
     rule("gen_ai.system_instructions", SYSTEM_PROMPT, Take::Text),
     rule("gen_ai.prompt.name", PROMPT_NAME, Take::Text),
     rule("gen_ai.prompt.version", PROMPT_VERSION, Take::Text),
