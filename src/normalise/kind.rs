@@ -1,6 +1,6 @@
 //! What a span did.
 
-use crate::model::Value;
+use crate::model::{Span, Value};
 
 /// Values of the `kind` column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,4 +58,12 @@ impl KindKey {
         let word = value.as_str().filter(|s| !s.is_empty())?;
         self.words.iter().find(|(w, _)| *w == PRESENT || w.eq_ignore_ascii_case(word)).map(|&(_, k)| k)
     }
+}
+
+/// Where the span of a whole run is also called an agent, but without an agent's name.
+const RUNS_CALLED_AGENTS: &str = "openinference.instrumentation.openai_agents";
+
+/// Whether a span that says it is an agent is the run as a whole, named after the workflow.
+pub(crate) fn is_whole_run(span: &Span<'_>, scope: &str) -> bool {
+    scope == RUNS_CALLED_AGENTS && !span.attributes.iter().any(|(key, _)| key == "agent.name" || key == "graph.node.id")
 }

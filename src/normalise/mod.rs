@@ -89,6 +89,9 @@ impl Normaliser {
                     kind = (kinds.rank, k);
                 }
             }
+            if let Some(group) = entry.group {
+                self.grouped.push((group, i));
+            }
             if !entry.rules.is_empty() {
                 self.hits.push((i, entry));
             }
@@ -99,9 +102,13 @@ impl Normaliser {
         if kind == Kind::Tool && handoff::is_handoff(span) {
             kind = Kind::Handoff;
         }
+        let is_whole_run = kind == Kind::Agent && kind::is_whole_run(span, &self.scope_name);
+        if is_whole_run {
+            kind = Kind::Workflow;
+        }
         self.apply_rules(span, kind, row, &mut winners);
         self.apply_groups(span, kind, row, &mut winners);
-        usage::finish(&self.scope_name, row, |column| winners[column].exact = false);
+        usage::finish(&self.scope_name, kind, row, |column| winners[column].exact = false);
         for winner in winners.iter().filter(|w| w.exact) {
             self.claimed[winner.attribute as usize] = true;
         }
@@ -115,6 +122,9 @@ impl Normaliser {
         fill_error(span, row);
         fill_first_token(span, row);
         fill_names(span, kind, resource, row);
+        if is_whole_run && !row.is_set(col::WORKFLOW_NAME) {
+            row.set_str(col::WORKFLOW_NAME, &span.name);
+        }
         if kind == Kind::Handoff {
             handoff::fill(span, row);
         }
@@ -217,6 +227,9 @@ fn fill_names<'a>(span: &'a Span<'_>, kind: Kind, resource: &'a ResourceColumns,
             name = name.strip_suffix(suffix).unwrap_or(name);
         }
         row.set_str(col::TOOL_NAME, name);
+    }
+    if kind == Kind::Guardrail && !row.is_set(col::POLICY_NAME) {
+        row.set_str(col::POLICY_NAME, &span.name);
     }
     if row.is_set(col::AGENT_NAME) && !row.is_set(col::AGENT_VERSION) {
         row.set_str(col::AGENT_VERSION, resource.service_version());

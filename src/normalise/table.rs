@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     pub(crate) kinds: Vec<&'static KindKey>,
     /// Columns that it may fill.
     pub(crate) rules: Vec<Ranked>,
+    /// The family of dotted keys that it is of as well, by position.
+    pub(crate) group: Option<usize>,
 }
 
 /// A rule and its precedence within its column; lower wins.
@@ -67,7 +69,12 @@ impl Table {
                 groups.push(RankedGroup { rank: (d * DIALECT_STEP + GROUP_STEP + i) as u16, group });
             }
         }
-        Table { entries, groups }
+        let mut table = Table { entries: HashMap::default(), groups };
+        for (key, entry) in &mut entries {
+            entry.group = table.group_of(key);
+        }
+        table.entries = entries;
+        table
     }
 
     /// What is known about a key.

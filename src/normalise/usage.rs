@@ -1,5 +1,6 @@
 //! Token counts in one meaning: input with cached tokens, output with reasoning tokens.
 
+use super::kind::Kind;
 use super::{Cell, Row, col};
 
 /// Google's agent kit counts reasoning twice in its output when the model is not Google's own.
@@ -7,7 +8,7 @@ const ADDS_REASONING_TWICE: &str = "gcp.vertex.agent";
 
 /// Converts counts that the source keeps apart, and fills what follows from the others. Calls `converted` with every
 /// column that no longer holds what the source said.
-pub(crate) fn finish(scope: &str, row: &mut Row<'_>, mut converted: impl FnMut(usize)) {
+pub(crate) fn finish(scope: &str, kind: Kind, row: &mut Row<'_>, mut converted: impl FnMut(usize)) {
     let mut added_twice = false;
     if let (Some(output), Some(reasoning)) = (row.int(col::OUTPUT_TOKENS), row.int(col::REASONING_TOKENS))
         && scope == ADDS_REASONING_TWICE
@@ -36,8 +37,10 @@ pub(crate) fn finish(scope: &str, row: &mut Row<'_>, mut converted: impl FnMut(u
     if added_twice {
         row.set_str(col::USAGE_CONVENTION, "reasoning_twice");
     }
+    // Embeddings put out no tokens, whether the source says so or not.
+    let output = row.int(col::OUTPUT_TOKENS).or((kind == Kind::Embedding).then_some(0));
     if !row.is_set(col::TOTAL_TOKENS)
-        && let (Some(input), Some(output)) = (row.int(col::INPUT_TOKENS), row.int(col::OUTPUT_TOKENS))
+        && let (Some(input), Some(output)) = (row.int(col::INPUT_TOKENS), output)
         && let Some(total) = input.checked_add(output)
     {
         row.set(col::TOTAL_TOKENS, Cell::Int(total));

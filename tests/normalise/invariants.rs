@@ -1,6 +1,6 @@
 //! What must hold in every capture of these frameworks, and what each capture says in sum.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
@@ -34,7 +34,15 @@ struct Row<'b> {
     row: usize,
     name: &'b str,
     capture: &'b str,
-    problems: &'b RefCell<Vec<String>>,
+    findings: &'b Findings,
+}
+
+/// What the checks found.
+#[derive(Default)]
+struct Findings {
+    problems: RefCell<Vec<String>>,
+    /// Token counts that were compared with the provider's own account.
+    compared: Cell<usize>,
 }
 
 impl<'b> Row<'b> {
@@ -54,19 +62,20 @@ impl<'b> Row<'b> {
 
     fn expect(&self, holds: bool, what: &str) {
         if !holds {
-            self.problems.borrow_mut().push(format!("{}, span {}: {what}", self.capture, self.name));
+            self.findings.problems.borrow_mut().push(format!("{}, span {}: {what}", self.capture, self.name));
         }
     }
 }
 
-/// The number after a key of the provider's own JSON, or of its Python text, wherever an attribute repeats it.
-fn provider_said(texts: &[&str], key: &str) -> Option<i64> {
-    texts.iter().find_map(|text| {
-        let quoted = text.match_indices(key).map(|(at, _)| &text[at + key.len()..]).find(|rest| {
-            // Not the key of the details, which begins alike.
-            rest.starts_with(['"', '\'', '\\'])
-        })?;
-        let digits = quoted.trim_start_matches(['"', '\'', '\\', ':', ' ']);
+/// Attributes in which the provider's own account of tokens is repeated, as JSON or as Python writes it.
+const ACCOUNTS: [&str; 4] = ["output.value", "metadata.usage_object", "llm.openai.usage", "gen_ai.completion"];
+
+/// The number after a key of the provider's own account.
+fn provider_said(row: &Row<'_>, key: &str) -> Option<i64> {
+    let attributes: serde_json::Value = serde_json::from_str(row.text("attributes")).ok()?;
+    let texts = ACCOUNTS.iter().filter_map(|a| attributes.get(a)?.as_str()).chain([row.text("output")]);
+    texts.flat_map(|text| text.match_indices(key).map(move |(at, _)| &text[at + key.len()..])).find_map(|rest| {
+        let digits = rest.strip_prefix(['"', '\''])?.trim_start_matches([':', ' ']);
         digits[..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len())].parse().ok()
     })
 }
@@ -111,12 +120,15 @@ fn check_model_call(row: &Row<'_>) {
     }
     let finish = row.text("finish_reasons");
     let known = [r#"["stop"]"#, r#"["tool_calls"]"#].contains(&finish);
-    // The responses API has a status instead of a finish reason; guardrails do not tell.
-    let silent = row.capture.contains("responses") || row.capture.starts_with("nemo") || is_wrapper(row);
+    // The responses API has a status instead of a finish reason; guardrails and chat streams do not tell.
+    let silent = row.capture.contains("responses")
+        || row.capture == "openai-otelv2/stream"
+        || row.capture.starts_with("nemo")
+        || is_wrapper(row);
     row.expect(known || silent, "has a finish reason");
-    let texts = [row.text("attributes"), row.text("output"), row.text("input")];
     for (key, column) in [("prompt_tokens", input), ("completion_tokens", output)] {
-        if let Some(said) = provider_said(&texts, key) {
+        if let Some(said) = provider_said(row, key) {
+            row.findings.compared.set(row.findings.compared.get() + 1);
             row.expect(said == column, &format!("{key} as the provider said, {said}"));
         }
     }
@@ -148,7 +160,8 @@ fn check(row: &Row<'_>, dialects: &[&str]) {
         "retrieval" => row.expect(row.text("documents").starts_with("[{"), "has documents"),
         "guardrail" => {
             row.expect(!row.text("policy_name").is_empty(), "has a policy");
-            row.expect(["allow", "block"].contains(&row.text("policy_verdict")), "has a verdict");
+            let told = row.capture.starts_with("nemo");
+            row.expect(told == (row.text("policy_verdict") == "allow"), "has a verdict");
         }
         _ => {}
     }
@@ -161,19 +174,12 @@ fn check(row: &Row<'_>, dialects: &[&str]) {
 }
 
 /// One capture in a few lines: spans by kind, tokens of model calls, names.
-fn sum(
-    capture: &str,
-    batch: &RecordBatch,
-    names: &[String],
-    dialects: &[&str],
-    out: &mut String,
-    problems: &RefCell<Vec<String>>,
-) {
+fn sum(capture: &str, batch: &RecordBatch, names: &[String], dialects: &[&str], out: &mut String, findings: &Findings) {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     let mut words: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut tokens: BTreeMap<&str, i64> = BTreeMap::new();
     for (i, name) in names.iter().enumerate() {
-        let row = Row { batch, row: i, name, capture, problems };
+        let row = Row { batch, row: i, name, capture, findings };
         check(&row, dialects);
         let kind = row.text("kind");
         *kinds.entry(kind).or_default() += 1;
@@ -206,7 +212,7 @@ fn every_capture_is_complete() {
         return;
     }
     let mut out = String::new();
-    let problems = RefCell::default();
+    let findings = Findings::default();
     for (framework, dialects) in FRAMEWORKS {
         let mut paths: Vec<_> = std::fs::read_dir(folder.join(framework)).unwrap().map(|e| e.unwrap().path()).collect();
         paths.sort();
@@ -218,10 +224,40 @@ fn every_capture_is_complete() {
             let got = gather(&std::fs::read(&path).unwrap());
             assert!(!got.names.is_empty(), "{file}");
             let capture = format!("{framework}/{}", file.split('.').next().unwrap());
-            sum(&capture, &got.batch.spans, &got.names, dialects, &mut out, &problems);
+            sum(&capture, &got.batch.spans, &got.names, dialects, &mut out, &findings);
         }
     }
-    let problems = problems.take();
+    let problems = findings.problems.take();
     assert!(problems.is_empty(), "{problems:#?}");
+    assert!(findings.compared.get() > 300, "only {} counts could be compared", findings.compared.get());
     compare("captures.txt", &out);
+}
+
+/// Where spans have no content, the log records with their ids have all of it.
+#[test]
+fn log_records_carry_the_content_of_their_spans() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let spans = gather(&std::fs::read(folder.join("openai-otelv2.normal.jsonl")).unwrap()).batch.spans;
+    let logs = gather(&std::fs::read(folder.join("openai-otelv2.normal.logs.jsonl")).unwrap()).batch.logs;
+    let text = |column: &str, row: usize| logs.column_by_name(column).unwrap().as_string::<i32>().value(row);
+    let ids = |batch: &RecordBatch| batch.column_by_name("span_id").unwrap().as_fixed_size_binary().clone();
+    let (span_ids, log_ids) = (ids(&spans), ids(&logs));
+    let kinds = spans.column_by_name("kind").unwrap().as_string::<i32>();
+    let mut calls = 0;
+    for span in (0..spans.num_rows()).filter(|&row| kinds.value(row) == "llm") {
+        let mut said: BTreeMap<&str, usize> = BTreeMap::new();
+        for log in (0..logs.num_rows()).filter(|&log| log_ids.value(log) == span_ids.value(span)) {
+            *said.entry(text("name", log)).or_default() += 1;
+            let body: serde_json::Value = serde_json::from_str(text("body", log)).unwrap();
+            let message = body.get("message").unwrap_or(&body);
+            assert!(message.get("content").is_some() || message.get("tool_calls").is_some(), "{body}");
+        }
+        assert_eq!(said.get("gen_ai.user.message"), Some(&1));
+        assert_eq!(said.get("gen_ai.choice"), Some(&1));
+        // One answer and one tool result more at each step.
+        assert_eq!(said.get("gen_ai.tool.message").copied().unwrap_or(0), calls);
+        assert_eq!(said.get("gen_ai.assistant.message").copied().unwrap_or(0), calls);
+        calls += 1;
+    }
+    assert_eq!(calls, 4);
 }

@@ -15,6 +15,7 @@ const ANSWERING_SCOPES: &[&str] = &[
     "openinference.instrumentation.openai_agents",
     "openinference.instrumentation.crewai",
     "openinference.instrumentation.autogen_agentchat",
+    "openinference.instrumentation.langchain",
 ];
 
 /// Scopes where `tool.parameters` are the arguments; elsewhere they are the tool's JSON schema.

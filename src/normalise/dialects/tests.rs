@@ -232,6 +232,40 @@ fn autogen_writes_arguments_as_parameters() {
     assert_eq!(get(&normalised(&s, "openinference.instrumentation.crewai").0, "tool_args"), None);
 }
 
+#[test]
+fn the_whole_run_is_no_agent() {
+    const SCOPE: &str = "openinference.instrumentation.openai_agents";
+    let mut attributes = vec![("openinference.span.kind", Value::from("AGENT"))];
+    let (columns, _) = normalised(&span(attributes.clone()), SCOPE);
+    assert_eq!((get(&columns, "kind"), get(&columns, "agent_name")), (Some("workflow"), None));
+    assert_eq!(get(&columns, "workflow_name"), Some("s"));
+    assert_eq!(get(&normalised(&span(attributes.clone()), "other").0, "kind"), Some("agent"));
+    attributes.push(("agent.name", "triage".into()));
+    let (columns, _) = normalised(&span(attributes), SCOPE);
+    assert_eq!((get(&columns, "kind"), get(&columns, "agent_name")), (Some("agent"), Some("triage")));
+}
+
+#[test]
+fn a_key_with_a_column_still_belongs_to_its_family() {
+    let s = span(vec![
+        ("gen_ai.completion.0.content", "hi".into()),
+        ("gen_ai.completion.0.finish_reason", "end_turn".into()),
+    ]);
+    let (columns, kept) = normalised(&s, "x");
+    assert_eq!(get(&columns, "finish_reasons"), Some(r#"["stop"]"#));
+    assert_eq!(get(&columns, "output"), Some(r#"[{"content":"hi","finish_reason":"end_turn"}]"#));
+    assert!(kept.is_empty());
+}
+
+#[test]
+fn embeddings_put_out_no_tokens() {
+    for (operation, want) in [("embeddings", Some("6")), ("chat", None)] {
+        let s = span(vec![("gen_ai.operation.name", operation.into()), ("gen_ai.usage.input_tokens", 6.into())]);
+        let (columns, _) = normalised(&s, "x");
+        assert_eq!((get(&columns, "total_tokens"), get(&columns, "output_tokens")), (want, None));
+    }
+}
+
 /// Values of every type, and texts that look like something else.
 fn strange_values() -> Vec<Value<'static>> {
     let deep = || format!("{}1{}", "{\"documents\":[".repeat(400), "]}".repeat(400));
@@ -274,7 +308,7 @@ fn strange_values() -> Vec<Value<'static>> {
 fn assert_nothing_lost(s: &Span<'_>, scope: &str) {
     let (columns, kept) = normalised(s, scope);
     for (key, value) in &s.attributes {
-        if kept.iter().any(|k| k == key) || TABLE.get(key).is_none() {
+        if kept.iter().any(|k| k == key) || TABLE.get(key).is_none_or(|entry| entry.group.is_some()) {
             continue;
         }
         let text = match value {

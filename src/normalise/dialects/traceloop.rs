@@ -47,6 +47,8 @@ pub(crate) static DIALECT: Dialect = Dialect {
         rule_when("gen_ai.task.input", TOOL_ARGS, Take::Text, TOOLS),
         rule_when("traceloop.entity.output", TOOL_RESULT, Take::Text, TOOLS),
         rule_when("gen_ai.task.output", TOOL_RESULT, Take::Text, TOOLS),
+        rule_when("gen_ai.tool.call.result", TOOL_CALL_ID, Take::FieldText(TOOL_CALL_IDS), TOOLS),
+        rule_when("traceloop.entity.output", TOOL_CALL_ID, Take::FieldText(TOOL_CALL_IDS), TOOLS),
         rule_when("gen_ai.task.input", INPUT, Take::Text, NOT_TOOLS),
         rule_when("traceloop.entity.input", INPUT, Take::Text, NOT_TOOLS),
         rule_when("gen_ai.task.output", OUTPUT, Take::Text, NOT_TOOLS),
@@ -57,6 +59,9 @@ pub(crate) static DIALECT: Dialect = Dialect {
         rule("gen_ai.task.status", ERROR_TYPE, Take::Words(&[("failure", "failure")])),
     ],
 };
+
+/// Where LangChain leaves the call's id in a tool's result.
+const TOOL_CALL_IDS: &[&str] = &["output.kwargs.tool_call_id", "tool_call_id"];
 
 static RULES: &[Rule] = &[
     rule("crewai.agent.role", AGENT_NAME, Take::Text),
