@@ -81,7 +81,7 @@ fn text_of<'a>(span: &'a Span<'_>, event: &str, key: &str, role: Role) -> Option
         .filter(|e| e.name == event)
         .filter_map(|e| e.attributes.iter().find(|(k, _)| k == key))
         .filter_map(|(_, value)| take(Take::Text, value));
-    let found = if role == Role::Output { texts.last() } else { texts.next() };
+    let found = if role == Role::Output { texts.next_back() } else { texts.next() };
     found.map(|Taken { cell, .. }| cell)
 }
 
