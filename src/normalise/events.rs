@@ -80,7 +80,7 @@ fn text_of<'a>(span: &'a Span<'_>, event: &str, key: &str, role: Role) -> Option
         .iter()
         .filter(|e| e.name == event)
         .filter_map(|e| e.attributes.iter().find(|(k, _)| k == key))
-        .filter_map(|(_, value)| take(Take::Text, value));
+        .filter_map(|(_, value)| take(Take::Text, value, span.start_unix_nano));
     let found = if role == Role::Output { texts.next_back() } else { texts.next() };
     found.map(|Taken { cell, .. }| cell)
 }

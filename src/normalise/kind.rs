@@ -1,6 +1,6 @@
 //! What a span did.
 
-use crate::model::{Span, Value};
+use crate::model::Span;
 
 /// Values of the `kind` column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,9 @@ pub(crate) enum Kind {
     Evaluator,
     Handoff,
     AgentCreate,
+    /// A record of a span that is still running, or a log entry in the shape of a span. Other spans tell what it
+    /// counts, so the column says `other`.
+    Pending,
     Other,
 }
 
@@ -34,13 +37,10 @@ impl Kind {
             Kind::Evaluator => "evaluator",
             Kind::Handoff => "handoff",
             Kind::AgentCreate => "agent_create",
-            Kind::Other => "other",
+            Kind::Pending | Kind::Other => "other",
         }
     }
 }
-
-/// Stands for every word where the key's presence alone says the kind.
-pub(crate) const PRESENT: &str = "*";
 
 /// A key whose value says the kind.
 pub(crate) struct KindKey {
@@ -48,15 +48,14 @@ pub(crate) struct KindKey {
     pub(crate) key: &'static str,
     /// Precedence over other dialects' keys; lower wins. See `dialects` for the order.
     pub(crate) rank: u8,
-    /// Known words. Any other word says nothing: the next key is asked. [`PRESENT`] stands for every value.
+    /// Known words. Any other word says nothing: the next key is asked.
     pub(crate) words: &'static [(&'static str, Kind)],
 }
 
 impl KindKey {
-    /// The kind that a value stands for; words in upper or lower case.
-    pub(crate) fn of(&self, value: &Value<'_>) -> Option<Kind> {
-        let word = value.as_str().filter(|s| !s.is_empty())?;
-        self.words.iter().find(|(w, _)| *w == PRESENT || w.eq_ignore_ascii_case(word)).map(|&(_, k)| k)
+    /// The kind that a word stands for, upper or lower case.
+    pub(crate) fn of(&self, word: &str) -> Option<Kind> {
+        self.words.iter().find(|(w, _)| w.eq_ignore_ascii_case(word)).map(|&(_, k)| k)
     }
 }
 
@@ -66,4 +65,33 @@ const RUNS_CALLED_AGENTS: &str = "openinference.instrumentation.openai_agents";
 /// Whether a span that says it is an agent is the run as a whole, named after the workflow.
 pub(crate) fn is_whole_run(span: &Span<'_>, scope: &str) -> bool {
     scope == RUNS_CALLED_AGENTS && !span.attributes.iter().any(|(key, _)| key == "agent.name" || key == "graph.node.id")
+}
+
+/// A span name that says the kind.
+pub(crate) struct NamedKind {
+    pub(crate) name: Name,
+    /// Attribute that must be there too, or `""`.
+    pub(crate) needs: &'static str,
+    /// Precedence among the keys that say the kind; lower wins.
+    pub(crate) rank: u8,
+    pub(crate) kind: Kind,
+}
+
+/// Which names are meant.
+pub(crate) enum Name {
+    Any,
+    Is(&'static str),
+    StartsWith(&'static str),
+}
+
+impl NamedKind {
+    /// Whether a span is meant.
+    pub(crate) fn matches(&self, span: &Span<'_>) -> bool {
+        let named = match self.name {
+            Name::Any => true,
+            Name::Is(name) => span.name == name,
+            Name::StartsWith(beginning) => span.name.starts_with(beginning),
+        };
+        named && (self.needs.is_empty() || span.attributes.iter().any(|(key, _)| key == self.needs))
+    }
 }

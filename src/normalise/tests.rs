@@ -2,7 +2,10 @@ use super::convert::decimal;
 use super::*;
 use crate::model::Resource;
 
-pub(super) fn span(attributes: Vec<(&'static str, Value<'static>)>) -> Span<'static> {
+mod dialects;
+mod frameworks;
+
+fn span(attributes: Vec<(&'static str, Value<'static>)>) -> Span<'static> {
     Span {
         name: "s".into(),
         attributes: attributes.into_iter().map(|(k, v)| (Cow::Borrowed(k), v)).collect(),
@@ -11,7 +14,7 @@ pub(super) fn span(attributes: Vec<(&'static str, Value<'static>)>) -> Span<'sta
 }
 
 /// Column values by name as text, and which attributes stay.
-pub(super) fn normalised(span: &Span<'_>, scope: &str) -> (Vec<(&'static str, String)>, Vec<String>) {
+fn normalised(span: &Span<'_>, scope: &str) -> (Vec<(&'static str, String)>, Vec<String>) {
     let resource = ResourceColumns::new(&Resource::default());
     let mut normaliser = Normaliser::default();
     normaliser.begin_scope(scope);
@@ -42,7 +45,7 @@ pub(super) fn normalised(span: &Span<'_>, scope: &str) -> (Vec<(&'static str, St
     (columns, kept)
 }
 
-pub(super) fn get<'c>(columns: &'c [(&'static str, String)], name: &str) -> Option<&'c str> {
+fn get<'c>(columns: &'c [(&'static str, String)], name: &str) -> Option<&'c str> {
     columns.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
 }
 

@@ -16,11 +16,7 @@ const CONTENT: Take = Take::TextBut(&["{}"]);
 pub(crate) static DIALECT: Dialect = Dialect {
     name: "otel gen_ai",
     rank: 70,
-    marks: &[],
     scopes: &["gcp.vertex.agent"],
-    kinds: &[],
-    rules: &[],
-    groups: &[],
     fallbacks: &[
         rule_when("gcp.vertex.agent.tool_call_args", TOOL_ARGS, CONTENT, TOOLS),
         rule_when("gcp.vertex.agent.tool_response", TOOL_RESULT, CONTENT, TOOLS),
@@ -28,4 +24,5 @@ pub(crate) static DIALECT: Dialect = Dialect {
         rule_when("gcp.vertex.agent.llm_response", OUTPUT, CONTENT, LLM),
         rule("gcp.vertex.agent.session_id", SESSION_ID, Take::Text),
     ],
+    ..Dialect::BLANK
 };

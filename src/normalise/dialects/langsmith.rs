@@ -33,7 +33,6 @@ pub(crate) static DIALECT: Dialect = Dialect {
         },
     ],
     rules: RULES,
-    groups: &[],
     fallbacks: &[
         rule_when("gen_ai.prompt", TOOL_ARGS, Take::Text, TOOLS),
         rule_when("gen_ai.completion", TOOL_RESULT, Take::Text, TOOLS),
@@ -43,6 +42,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
         rule_when("gen_ai.completion", RESPONSE_ID, Take::FieldText(ANSWER_ID), LLM),
         rule("langsmith.metadata.thread_id", SESSION_ID, Take::Text),
     ],
+    ..Dialect::BLANK
 };
 
 /// Where LangChain leaves what the provider said beside the message.

@@ -1,7 +1,7 @@
 //! NeMo Guardrails: rails, the actions that they run, and OpenTelemetry's keys on the model calls.
 
 use crate::normalise::col::*;
-use crate::normalise::kind::{Kind, KindKey, PRESENT};
+use crate::normalise::kind::{Kind, Name, NamedKind};
 use crate::normalise::rule::{Dialect, Rule, Take, rule};
 
 pub(crate) static DIALECT: Dialect = Dialect {
@@ -9,17 +9,15 @@ pub(crate) static DIALECT: Dialect = Dialect {
     rank: 65,
     marks: &["rail.name", "rail.type", "action.name"],
     scopes: &["nemo_guardrails"],
-    kinds: &[
-        KindKey { key: "rail.name", rank: 90, words: &[(PRESENT, Kind::Guardrail)] },
+    names: &[
+        NamedKind { name: Name::Any, needs: "rail.name", rank: 200, kind: Kind::Guardrail },
         // An action is a step of a rail; what it calls has spans of its own.
-        KindKey { key: "action.name", rank: 91, words: &[(PRESENT, Kind::Workflow)] },
+        NamedKind { name: Name::Any, needs: "action.name", rank: 200, kind: Kind::Workflow },
+        // The operation of a model call is the name of the task that it is made for.
+        NamedKind { name: Name::Any, needs: "gen_ai.request.model", rank: 200, kind: Kind::Llm },
     ],
     rules: RULES,
-    groups: &[],
-    fallbacks: &[],
+    ..Dialect::BLANK
 };
 
-static RULES: &[Rule] = &[
-    rule("rail.name", POLICY_NAME, Take::Text),
-    rule("rail.stop", POLICY_VERDICT, Take::Words(&[("true", "block"), ("false", "allow")])),
-];
+static RULES: &[Rule] = &[rule("rail.name", POLICY_NAME, Take::Text), rule("rail.stop", POLICY_VERDICT, Take::Verdict)];

@@ -2,7 +2,7 @@
 //! prefix (LiteLLM, Strands, Traceloop, agent kits).
 
 use crate::normalise::col::*;
-use crate::normalise::kind::{Kind, KindKey, PRESENT};
+use crate::normalise::kind::{Kind, KindKey};
 use crate::normalise::rule::{Dialect, Group, Rule, Take, When, rule, rule_when};
 
 /// On tool spans the same keys are arguments and result; dialects that write them there say so.
@@ -14,34 +14,29 @@ pub(crate) static DIALECT: Dialect = Dialect {
     name: "otel gen_ai",
     rank: 70,
     marks: &["gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system"],
-    scopes: &[],
-    kinds: &[
-        // Nothing else says what the span did, and it names the model that was asked for.
-        KindKey { key: "gen_ai.request.model", rank: 100, words: &[(PRESENT, Kind::Llm)] },
-        KindKey {
-            key: "gen_ai.operation.name",
-            rank: 40,
-            words: &[
-                ("chat", Kind::Llm),
-                ("text_completion", Kind::Llm),
-                ("generate_content", Kind::Llm),
-                ("llm_request", Kind::Llm),
-                ("embeddings", Kind::Embedding),
-                ("embedding", Kind::Embedding),
-                ("execute_tool", Kind::Tool),
-                ("invoke_agent", Kind::Agent),
-                ("create_agent", Kind::AgentCreate),
-                ("invoke_workflow", Kind::Workflow),
-                ("execute_task", Kind::Workflow),
-                ("execute_event_loop_cycle", Kind::Workflow),
-                ("agent_step", Kind::Workflow),
-                ("guardrails", Kind::Workflow),
-                ("retrieval", Kind::Retrieval),
-                ("vector_db_retrieve", Kind::Retrieval),
-                ("handoff", Kind::Handoff),
-            ],
-        },
-    ],
+    kinds: &[KindKey {
+        key: "gen_ai.operation.name",
+        rank: 40,
+        words: &[
+            ("chat", Kind::Llm),
+            ("text_completion", Kind::Llm),
+            ("generate_content", Kind::Llm),
+            ("llm_request", Kind::Llm),
+            ("embeddings", Kind::Embedding),
+            ("embedding", Kind::Embedding),
+            ("execute_tool", Kind::Tool),
+            ("invoke_agent", Kind::Agent),
+            ("create_agent", Kind::AgentCreate),
+            ("invoke_workflow", Kind::Workflow),
+            ("execute_task", Kind::Workflow),
+            ("execute_event_loop_cycle", Kind::Workflow),
+            ("agent_step", Kind::Workflow),
+            ("guardrails", Kind::Workflow),
+            ("retrieval", Kind::Retrieval),
+            ("vector_db_retrieve", Kind::Retrieval),
+            ("handoff", Kind::Handoff),
+        ],
+    }],
     rules: RULES,
     groups: &[
         Group { prefix: "gen_ai.prompt.", level: "", column: INPUT, when: When::Always },
@@ -52,6 +47,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
         rule("group.id", SESSION_ID, Take::Text),
         rule("gen_ai.tool.status", ERROR_TYPE, Take::Words(&[("error", "tool_error")])),
     ],
+    ..Dialect::BLANK
 };
 
 static RULES: &[Rule] = &[

@@ -41,7 +41,6 @@ pub(crate) static DIALECT: Dialect = Dialect {
         KindKey { key: "gen_ai.request.type", rank: 81, words: REQUEST_TYPES },
     ],
     rules: RULES,
-    groups: &[],
     fallbacks: &[
         rule_when("traceloop.entity.input", TOOL_ARGS, Take::Text, TOOLS),
         rule_when("gen_ai.task.input", TOOL_ARGS, Take::Text, TOOLS),
@@ -58,6 +57,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
         rule("traceloop.association.properties.thread_id", SESSION_ID, Take::Text),
         rule("gen_ai.task.status", ERROR_TYPE, Take::Words(&[("failure", "failure")])),
     ],
+    ..Dialect::BLANK
 };
 
 /// Where LangChain leaves the call's id in a tool's result.

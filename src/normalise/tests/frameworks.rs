@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::super::table::TABLE;
-use super::super::tests::{get, normalised, span};
+use super::{get, normalised, span};
 use crate::model::{Event, Span, Value};
 
 const TRACELOOP: &str = "opentelemetry.instrumentation.langchain";
@@ -50,7 +50,7 @@ fn traceloop_tools_have_arguments_not_input() {
 #[test]
 fn request_types_speak_when_nothing_else_does() {
     for (operation, kind, want) in
-        [("", "completion", "llm"), ("embedding", "", "embedding"), ("x", "rerank", "reranker"), ("tell", "x", "llm")]
+        [("", "completion", "llm"), ("embedding", "", "embedding"), ("x", "rerank", "reranker"), ("tell", "x", "other")]
     {
         let s = span(vec![
             ("gen_ai.operation.name", operation.into()),
@@ -119,7 +119,7 @@ fn documents_come_out_of_a_retrievers_output() {
 
 #[test]
 fn rails_are_policies() {
-    for (stop, want) in [(true, "block"), (false, "allow")] {
+    for (stop, want) in [(true, "block"), (false, "pass")] {
         let s = span(vec![("rail.name", "self check input".into()), ("rail.stop", stop.into())]);
         let (columns, kept) = normalised(&s, "nemo_guardrails");
         assert_eq!(get(&columns, "kind"), Some("guardrail"));
@@ -128,6 +128,15 @@ fn rails_are_policies() {
         assert_eq!(get(&columns, "policy_verdict"), Some(want));
         assert_eq!(kept, ["rail.stop"]);
     }
+}
+
+#[test]
+fn a_rails_model_call_is_one_whatever_its_task() {
+    let s = span(vec![("gen_ai.operation.name", "self_check_input".into()), ("gen_ai.request.model", "m".into())]);
+    assert_eq!(get(&normalised(&s, "nemo_guardrails").0, "kind"), Some("llm"));
+    assert_eq!(get(&normalised(&s, "other").0, "kind"), Some("other"));
+    let s = span(vec![("action.name", "self_check_input".into())]);
+    assert_eq!(get(&normalised(&s, "nemo_guardrails").0, "kind"), Some("workflow"));
 }
 
 #[test]
