@@ -123,7 +123,7 @@ pub(crate) enum Take {
     Unquoted,
     /// Integer, also from text or an integral double.
     Int,
-    /// Whether a guardrail stopped the run, as `block` or `pass`.
+    /// Whether a guardrail stopped the run, as `block` or `allow`.
     Verdict,
     /// Float, also from text or an integer.
     Double,
