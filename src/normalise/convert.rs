@@ -45,7 +45,7 @@ pub(crate) fn take<'a>(take: Take, value: &'a Value<'_>, span_start_unix_nano: u
             None => text(value),
         },
         Take::Verdict => match value {
-            Value::Bool(stopped) => converted(Cell::Text(Cow::Borrowed(if *stopped { "block" } else { "pass" }))),
+            Value::Bool(stopped) => converted(Cell::Text(Cow::Borrowed(if *stopped { "block" } else { "allow" }))),
             _ => None,
         },
         Take::Int => int(value),

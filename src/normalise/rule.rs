@@ -129,7 +129,7 @@ pub(crate) enum Take {
     Unquoted,
     /// Integer that is not negative, also from text or an integral double.
     Int,
-    /// Whether a guardrail stopped the run, as `block` or `pass`.
+    /// Whether a guardrail stopped the run, as `block` or `allow`.
     Verdict,
     /// Float, also from text or an integer.
     Double,
