@@ -40,6 +40,7 @@ fn data_flows_one_way() {
         ("src/ingest", &["crate::store", "crate::segment", "crate::scan", "redb::"]),
         ("src/normalise", &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "redb::"]),
         ("src/batch", &["crate::store", "crate::scan", "crate::ingest", "redb::"]),
+        ("src/derive", &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "redb::"]),
         ("src/segment", &["crate::store", "crate::scan", "crate::ingest", "redb::"]),
         ("src/store", &["crate::scan", "crate::ingest", "crate::import"]),
         ("src", &["datafusion"]),
