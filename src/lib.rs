@@ -59,6 +59,7 @@ pub mod derive;
 mod error;
 mod import;
 pub mod ingest;
+mod instant;
 pub mod limits;
 pub mod model;
 pub mod normalise;
