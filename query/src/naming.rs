@@ -40,8 +40,7 @@ pub(crate) fn named(statement: &DfStatement, which: Name) -> Option<DfStatement>
         },
         _ => return None,
     };
-    let wanted = |i: &SelectItem| matches!(i, SelectItem::UnnamedExpr(e) if which == Name::All || !is_plain(e));
-    if !select.projection.iter().any(wanted) {
+    if !select.projection.iter().any(|i| matches!(i, SelectItem::UnnamedExpr(e) if is_wanted(e, which))) {
         return None;
     }
     let mut statement = statement.clone();
@@ -119,6 +118,10 @@ fn is_deep(mut expr: &Expr) -> bool {
     true
 }
 
+fn is_wanted(expr: &Expr, which: Name) -> bool {
+    (which == Name::All || !is_plain(expr)) && !is_deep(expr)
+}
+
 fn name(select: &mut Select, which: Name) {
     // What a wildcard stands for is not known here, so every plain column beside one is taken to clash.
     let wildcard =
@@ -129,7 +132,7 @@ fn name(select: &mut Select, which: Name) {
             SelectItem::ExprWithAlias { alias, .. } => {
                 taken.insert(alias.value.clone());
             }
-            SelectItem::UnnamedExpr(expr) if !is_deep(expr) && (which == Name::All || !is_plain(expr)) => {
+            SelectItem::UnnamedExpr(expr) if is_wanted(expr, which) => {
                 let text = match &*expr {
                     Expr::CompoundIdentifier(parts) => {
                         parts.last().map_or_else(|| expr.to_string(), |p| p.value.clone())
@@ -148,5 +151,18 @@ fn name(select: &mut Select, which: Name) {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::parse;
+
+    #[test]
+    fn deep_expressions_keep_their_name() {
+        let sum = |n| parse(&format!("select 1{}", " + 1".repeat(n))).unwrap();
+        assert!(named(&sum(DEPTH_MAX / 2), Name::All).is_some());
+        assert!(named(&sum(DEPTH_MAX), Name::All).is_none());
     }
 }

@@ -103,8 +103,8 @@ fn columns_are_named_after_their_text() {
     ] {
         assert!(!head(sql).is_empty(), "{sql}");
     }
-    let long = format!("select {}1", "1 + ".repeat(500));
-    assert_eq!(rows(&e, &long), "501\n");
+    let sum = format!("{}1", "1 + ".repeat(50));
+    assert_eq!(head(&format!("select {sum}")), sum);
 }
 
 #[test]
