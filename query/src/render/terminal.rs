@@ -2,7 +2,7 @@
 
 use std::io::{Result, Write};
 
-/// Passes text on; for a terminal, with control characters as `\\u001b`, which JSON reads back as what it was. Line ends
+/// Passes text on; for a terminal, with control characters as `\u001b`, which JSON reads back as what it was. Line ends
 /// and tabs stay. Callers write whole characters at a time, as text formats do.
 pub(super) struct Shown<'a> {
     out: &'a mut dyn Write,
