@@ -15,14 +15,32 @@
 //! | `canonical` | one text for equal arguments, whatever framework recorded them |
 //! | `rollup` | one row per run, one row per use of a model or tool |
 
+mod agents;
+mod calls;
+mod canonical;
+mod counted;
+mod handoffs;
+mod requested;
 mod rollup;
+mod structure;
 mod view;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use foldhash::fast::{FixedState, RandomState};
 
 use crate::model::SpanId;
 pub use crate::normalise::Kind;
+use agents::Agents;
+use calls::{Calls, is_tool};
+pub use canonical::{Canonicaliser, hash};
+use counted::Counted;
+use handoffs::Ends;
+use rollup::{Errors, UsageIndex};
 pub use rollup::{FirstError, Outcome, RunRow, UsageRow};
+use structure::{NONE, Tree};
 pub use view::{BatchLogs, BatchRows, LogRow, SpanRow, Status, Tokens};
 
 /// What derivation says about one span.
@@ -122,13 +140,136 @@ pub struct TraceDerived<'a> {
 
 /// Derives traces one after the other, reusing its memory.
 #[derive(Debug, Default)]
-pub struct Deriver {}
+pub struct Deriver {
+    tree: Tree,
+    calls: Calls,
+    counted: Counted,
+    agents: Agents,
+    usage: UsageIndex,
+    canonical: Canonicaliser,
+    args: Vec<Option<u64>>,
+    failed_below: Vec<bool>,
+    last_failed: HashMap<u64, bool, RandomState>,
+}
 
 impl Deriver {
     /// Derives one trace from all of its span rows, in canonical order (start time, then span id), and its log records,
-    /// in order of time.
-    pub fn derive<'a>(&mut self, spans: &[SpanRow<'a>], logs: &[LogRow<'a>]) -> TraceDerived<'a> {
-        let _ = (spans, logs);
-        TraceDerived::default()
+    /// those of each span in order of time.
+    pub fn derive<'a>(&mut self, rows: &[SpanRow<'a>], logs: &[LogRow<'_>]) -> TraceDerived<'a> {
+        self.tree.build(rows);
+        self.args.clear();
+        for row in rows {
+            let args = row.tool_args.filter(|_| is_tool(row.kind));
+            self.args.push(args.and_then(|a| self.canonical.arguments_hash(a)));
+        }
+        self.calls.decide(rows, &self.tree, &self.args);
+        self.counted.decide(rows, &self.tree, &self.calls.echo);
+        self.agents.decide(rows, &self.tree, &self.calls);
+        let ends = handoffs::decide(rows, &self.agents, &self.calls.duplicate_of, &mut self.canonical);
+        let mut calls = requested::find(rows, logs, &self.tree, &self.calls, &mut self.canonical);
+        let mut spans: Vec<SpanDerived<'a>> = (0..rows.len()).map(|i| self.span(rows, i, &ends)).collect();
+        let steps = number_steps(rows, &mut spans, &mut calls);
+        let retries = self.retries(rows, &spans);
+        self.find_failed_below(&spans);
+        let errors = Errors::count(&spans, &self.failed_below);
+        let run = rollup::run(rows, &spans, &calls, &errors, steps, retries);
+        let workflow_name = run.as_ref().and_then(|r| r.workflow_name);
+        let usage = self.usage.rows(rows, &spans, &calls, &self.calls.duplicate_of, workflow_name);
+        TraceDerived { spans, run, usage, calls }
     }
+
+    fn span<'a>(&mut self, rows: &[SpanRow<'a>], i: usize, ends: &[Ends<'a>]) -> SpanDerived<'a> {
+        let (row, tree) = (&rows[i], &self.tree);
+        let actor = self.agents.actor[i];
+        let kept = match self.calls.duplicate_of[i] {
+            NONE => None,
+            kept => Some(kept),
+        };
+        // A duplicate of a handoff hands over as the kept span does.
+        let shown = kept.unwrap_or(i as u32);
+        let ends = ends.binary_search_by_key(&shown, |e| e.row).ok().map(|at| &ends[at]);
+        let told = match self.calls.error_from[i] {
+            NONE => None,
+            from => Some(&rows[from as usize]),
+        };
+        let result = row.tool_result.filter(|_| is_tool(row.kind));
+        SpanDerived {
+            root_span_id: rows[tree.root[i] as usize].span_id,
+            depth: tree.depth[i],
+            seq: i as u32,
+            tree_left: tree.left[i],
+            tree_right: tree.right[i],
+            is_orphan: tree.orphan[i],
+            is_cycle: tree.cut[i],
+            child_time_ns: tree.child_time(rows, i as u32),
+            usage_counted: self.counted.usage[i],
+            reported_cost_counted: self.counted.cost[i],
+            run_agent: actor.name(rows, &mut self.canonical),
+            run_agent_version: row.agent_version.or_else(|| actor.version(rows)),
+            is_agent_run: self.agents.is_run[i],
+            handoff_from: ends.and_then(|e| e.from.clone()),
+            handoff_to: ends.and_then(|e| e.to.clone()),
+            duplicate_of: kept.map(|k| rows[k as usize].span_id),
+            failed: self.calls.failed[i],
+            error_type: row.error_type.or_else(|| told?.error_type),
+            error_message: row.status_message.or_else(|| told?.status_message),
+            step: None,
+            args_hash: self.args[i],
+            result_hash: result.and_then(|r| self.canonical.result_hash(r)),
+        }
+    }
+
+    /// Counts LLM and tool steps whose previous step of the same agent with the same model or tool failed.
+    fn retries(&mut self, rows: &[SpanRow<'_>], spans: &[SpanDerived<'_>]) -> u64 {
+        if !spans.iter().any(|s| s.failed) {
+            return 0;
+        }
+        self.last_failed.clear();
+        let mut retries = 0;
+        for (row, span) in rows.iter().zip(spans) {
+            let what = match row.kind {
+                Kind::Llm => row.request_model.or(row.response_model),
+                Kind::Tool => row.tool_name,
+                _ => continue,
+            };
+            if span.step.is_none() {
+                continue;
+            }
+            let key = FixedState::default().hash_one((&span.run_agent, row.kind, what));
+            retries += u64::from(self.last_failed.insert(key, span.failed) == Some(true));
+        }
+        retries
+    }
+
+    fn find_failed_below(&mut self, spans: &[SpanDerived<'_>]) {
+        self.failed_below.clear();
+        self.failed_below.resize(spans.len(), false);
+        for &i in self.tree.preorder.iter().rev() {
+            let parent = self.tree.parent[i as usize];
+            let own = &spans[i as usize];
+            // What a duplicate saw of a failure, the kept span stands for.
+            if parent != NONE && (own.failed && own.duplicate_of.is_none() || self.failed_below[i as usize]) {
+                self.failed_below[parent as usize] = true;
+            }
+        }
+    }
+}
+
+/// Numbers the steps of a run from 1, and fills what calls without a span take from their LLM span.
+fn number_steps<'a>(rows: &[SpanRow<'a>], spans: &mut [SpanDerived<'a>], calls: &mut [SyntheticCall<'a>]) -> u32 {
+    let mut steps = 0;
+    let mut calls = calls.iter_mut().peekable();
+    for (i, (row, span)) in rows.iter().zip(spans).enumerate() {
+        let is_step = matches!(row.kind, Kind::Llm | Kind::Tool | Kind::Retrieval | Kind::Handoff);
+        if is_step && span.duplicate_of.is_none() {
+            steps += 1;
+            span.step = Some(steps);
+        }
+        while let Some(call) = calls.next_if(|call| call.llm == i) {
+            steps += 1;
+            call.step = steps;
+            call.run_agent.clone_from(&span.run_agent);
+        }
+    }
+    steps
 }

@@ -1,5 +1,12 @@
 //! One row per run and one row per kind of use: what dashboards ask for, summed once when the trace is sealed.
 
+mod run;
+mod sums;
+mod usage;
+
+pub(super) use run::{Errors, run};
+pub(super) use usage::UsageIndex;
+
 use std::borrow::Cow;
 
 use super::view::{Status, Tokens};
