@@ -22,7 +22,7 @@ use crate::cancel::{self, YieldingJoins};
 use crate::catalog::{Database, TABLES};
 use crate::error::{QueryError, Result};
 use crate::provider::STORE_URL;
-use crate::{diagnose, functions, naming, statement};
+use crate::{diagnose, functions, naming, statement, structure};
 
 /// Name of the one catalog.
 const CATALOG: &str = "spanfile";
@@ -135,7 +135,7 @@ impl Engine {
         if !plain {
             return refuse("a name is made of lower-case letters, digits and _");
         }
-        if RESERVED.contains(&alias) || self.database_names().iter().any(|n| n == alias) {
+        if RESERVED.contains(&alias) || TABLES.contains(&alias) || self.database_names().iter().any(|n| n == alias) {
             return refuse("the name is taken");
         }
         self.register(alias, paths)
@@ -146,6 +146,7 @@ impl Engine {
             return Err(QueryError::NoFiles { pattern: String::new() });
         }
         let database = Arc::new(Database::open(paths)?);
+        database.prepare_views(&self.state).map_err(|e| QueryError::Execution(Box::new(e)))?;
         self.catalog
             .register_schema(name, Arc::clone(&database) as _)
             .map_err(|e| QueryError::Execution(Box::new(e)))?;
@@ -163,7 +164,7 @@ impl Engine {
         self.databases().into_iter().map(|(n, d)| (n, d.paths().map(Path::to_path_buf).collect())).collect()
     }
 
-    /// Names of the tables of each database.
+    /// Names of the tables and views of each database.
     pub fn table_names() -> &'static [&'static str] {
         &TABLES
     }
@@ -172,7 +173,8 @@ impl Engine {
     pub fn function_names(&self) -> Vec<String> {
         let s = &self.state;
         let all = s.scalar_functions().keys().chain(s.aggregate_functions().keys()).chain(s.window_functions().keys());
-        let mut names: Vec<String> = all.cloned().collect();
+        let mut names: Vec<String> = all.chain(s.table_functions().keys()).cloned().collect();
+        names.extend(structure::names().map(str::to_owned));
         names.sort();
         names.dedup();
         names
@@ -191,11 +193,13 @@ impl Engine {
     /// # Errors
     /// When the text is not one valid, reading statement.
     pub async fn sql(&self, text: &str) -> Result<Query> {
-        let parsed = statement::parse(text)?;
-        for (_, d) in self.databases() {
-            d.refresh()?;
-        }
+        let mut parsed = statement::parse(text)?;
+        structure::name_functions(&mut parsed)?;
         let mut state = self.state.clone();
+        for (name, d) in self.databases() {
+            d.refresh()?;
+            structure::register(&mut state, &name, &d);
+        }
         state.mark_start_execution();
         let mut plan = state.statement_to_plan(parsed.clone()).await;
         if plan.as_ref().err().is_some_and(naming::is_clash)
