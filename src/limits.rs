@@ -43,6 +43,9 @@ pub const ASSEMBLED_KEYS: usize = 1 << 17;
 /// Longest JSON text of an attribute that is parsed to look for single fields, such as a model name.
 pub const PARSED_ATTRIBUTE_BYTES: usize = 1 << 20;
 
+/// Longest file of scores that is read; it is in memory at once.
+pub const SCORES_FILE_BYTES: usize = 256 << 20;
+
 /// Largest window that a zstd stream may ask for, as a power of two.
 pub const ZSTD_WINDOW_LOG: u32 = 27;
 
@@ -79,7 +82,7 @@ pub const TEXT_PAGE_BYTES: usize = 768 * 1024;
 pub const WRITE_BATCH_ROWS: usize = 256;
 
 /// Traces per block of a trace directory; the first trace of each block is kept in memory.
-pub const DIRECTORY_BLOCK_TRACES: usize = 1024;
+pub const DIRECTORY_BLOCK_TRACES: usize = 256;
 /// Bits per trace in a directory's filter.
 pub const FILTER_BITS_PER_TRACE: u64 = 10;
 /// Hashes per trace in a directory's filter.

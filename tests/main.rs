@@ -4,6 +4,7 @@
 //!   inputs
 //! * `normalise`: one golden file per dialect with the columns that its captures get
 //! * `store`: writing, reading back, sealing, superseding, compacting; crashes, faults and damage
+//! * `stories`: what happened in every capture, as golden files
 //! * `tidy`: rules of style
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
@@ -11,4 +12,5 @@
 mod ingest;
 mod normalise;
 mod store;
+mod stories;
 mod tidy;

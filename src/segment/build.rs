@@ -151,7 +151,7 @@ impl SegmentBuilder {
     pub(crate) fn finish(self) -> Result<Built, ParquetError> {
         let rows = self.writers.each_ref().map(PartWriter::rows);
         let traces = self.entries.len() as u64;
-        let mut parts = vec![(PartKind::Directory, directory::encode(self.entries))];
+        let mut parts = vec![(PartKind::Directory, directory::encode(self.entries)?)];
         for (table, writer) in Table::ALL.into_iter().zip(self.writers) {
             if writer.rows() > 0 {
                 parts.push((PartKind::Rows(table), writer.finish()?));

@@ -7,7 +7,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use spanfile::ingest::{BoxError, Reject, ingest};
 use spanfile::{Importer, Options, Rejects, ScanRequest, Store, Table};
 
-struct NoRejects;
+pub(crate) struct NoRejects;
 
 impl Rejects for NoRejects {
     fn reject(&mut self, reject: &Reject<'_>) -> Result<(), BoxError> {

@@ -3,7 +3,7 @@
 /// How much memory a test takes.
 mod allocations;
 mod basics;
-mod captures;
+pub(crate) mod captures;
 /// Seeds and amounts.
 mod chance;
 /// kill -9 of a writing process.
@@ -21,6 +21,7 @@ mod power;
 mod processes;
 /// Expected panics without noise.
 mod quiet;
+mod rollups;
 mod sample;
 /// Steps that tests of interruptions share.
 mod workload;

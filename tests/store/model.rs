@@ -7,6 +7,7 @@ use arrow::datatypes::TimestampNanosecondType;
 use proptest::prelude::*;
 use spanfile::{CompactOptions, Options, ScanRequest, Store, Table, Writer};
 
+use super::rollups;
 use super::sample::{Log, Sample, batch, span_id, trace_id};
 
 /// What the file must hold: per span its newest content, and every distinct log record.
@@ -20,6 +21,10 @@ impl Model {
     pub(crate) fn add(&mut self, spans: &[Sample], logs: &[Log]) {
         self.spans.extend(spans.iter().map(|s| ((s.trace, s.span), s.content)));
         self.logs.extend(logs.iter().cloned());
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        self.spans.iter().map(|(&(trace, span), &content)| Sample { trace, span, content }).collect()
     }
 
     /// Expected rows as text: one line per span, event and link.
@@ -134,6 +139,7 @@ pub(crate) fn check(store: &Store, model: &Model) {
     let traces: BTreeSet<u64> = model.spans.keys().map(|k| k.0).chain(model.logs.iter().map(|l| l.trace)).collect();
     assert_eq!(stats.traces, traces.len() as u64);
     assert_eq!(store.verify().unwrap().problems, []);
+    rollups::check(store);
 }
 
 #[derive(Debug, Clone)]
@@ -219,6 +225,12 @@ fn run(ops: Vec<Op>, options: Options) {
         }
         check(&store, &model);
     }
+    // However the spans came: the same as if they had come at once.
+    let at_once = Store::create(dir.path().join("b.spans"), Options::default()).unwrap();
+    let mut w = at_once.writer().unwrap();
+    w.append(batch(&model.samples(), &model.logs.iter().cloned().collect::<Vec<_>>())).unwrap();
+    w.commit().unwrap();
+    assert_eq!(rollups::lines(&store), rollups::lines(&at_once));
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use spanfile::batch::{BatchBuilder, SpanBatch};
-use spanfile::model::{Event, Link, LogRecord, Resource, Scope, Span, SpanId, TraceId, Value};
+use spanfile::model::{Event, Link, LogRecord, Resource, Scope, Span, SpanId, StatusCode, TraceId, Value};
 
 pub(crate) const T0: u64 = 1_767_225_600_000_000_000;
 
@@ -34,13 +34,12 @@ impl Sample {
         let mut span = Span {
             trace_id: trace_id(self.trace),
             span_id: span_id(self.span),
-            parent_span_id: (self.span > 0).then(|| span_id(self.span - 1)),
+            parent_span_id: (self.span > 0).then(|| span_id((self.span - 1) / 2)),
             name: Cow::Owned(format!("step {}", self.span)),
             start_unix_nano: self.start(),
             end_unix_nano: self.start() + 500_000 + u64::from(self.content),
             attributes: vec![
                 (Cow::Borrowed("test.content"), Value::Int(i64::from(self.content))),
-                (Cow::Borrowed("gen_ai.operation.name"), Value::from("chat")),
                 (
                     Cow::Borrowed("gen_ai.input.messages"),
                     Value::from(format!("[{{\"role\":\"user\",\"n\":{}}}]", self.span)),
@@ -48,6 +47,7 @@ impl Sample {
             ],
             ..Span::default()
         };
+        self.play_a_part(&mut span);
         for i in 0..u64::from(self.content % 3) {
             span.events.push(Event {
                 time_unix_nano: self.start() + i,
@@ -60,6 +60,36 @@ impl Sample {
             span.links.push(Link { trace_id: trace_id(self.trace + 1), span_id: span_id(0), ..Link::default() });
         }
         span
+    }
+}
+
+impl Sample {
+    /// An agent at the root; below it LLM calls with tokens, tool calls that may fail, and others.
+    fn play_a_part(&self, span: &mut Span<'static>) {
+        let mut set = |key: &'static str, value: Value<'static>| span.attributes.push((Cow::Borrowed(key), value));
+        let content = i64::from(self.content);
+        match (self.span, self.content % 4) {
+            (0, _) => {
+                set("gen_ai.operation.name", Value::from("invoke_agent"));
+                set("gen_ai.agent.name", Value::from(format!("agent {}", self.trace % 3)));
+                set("gen_ai.conversation.id", Value::from(format!("session {}", self.trace / 2)));
+            }
+            (_, 0 | 1) => {
+                set("gen_ai.operation.name", Value::from("chat"));
+                set("gen_ai.response.model", Value::from(format!("model {}", content % 2)));
+                set("gen_ai.usage.input_tokens", Value::Int(100 + content));
+                set("gen_ai.usage.output_tokens", Value::Int(10));
+            }
+            (_, 2) => {
+                set("gen_ai.operation.name", Value::from("execute_tool"));
+                set("gen_ai.tool.name", Value::from("search"));
+                set("gen_ai.tool.call.arguments", Value::from(format!("{{\"q\":{}}}", content % 3)));
+                if self.content > 4 {
+                    span.status = StatusCode::Error;
+                }
+            }
+            _ => {}
+        }
     }
 }
 

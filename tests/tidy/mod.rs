@@ -39,6 +39,10 @@ fn data_flows_one_way() {
     let rules: &[(&str, &[&str])] = &[
         ("src/ingest", &["crate::store", "crate::segment", "crate::scan", "redb::"]),
         ("src/normalise", &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "redb::"]),
+        (
+            "src/scores",
+            &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "crate::normalise", "redb::"],
+        ),
         ("src/batch", &["crate::store", "crate::scan", "crate::ingest", "redb::"]),
         ("src/segment", &["crate::store", "crate::scan", "crate::ingest", "redb::"]),
         ("src/store", &["crate::scan", "crate::ingest", "crate::import"]),
