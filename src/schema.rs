@@ -356,6 +356,14 @@ pub static SPANS: &[Column] = {
             "",
             "The span that records the same tool or LLM call, and counts.",
         ),
+        col(
+            "failed",
+            Flag,
+            false,
+            Derived,
+            "",
+            "Whether it failed: it says so, or a span that records the same call does; a framework's control flow is no failure.",
+        ),
         col("handoff_source", Label, true, Derived, "", "Agent that handed off: handoff_from, else as the run tells."),
         col("handoff_target", Label, true, Derived, "", "Agent that took over: handoff_to, else as the run tells."),
     ]

@@ -40,12 +40,15 @@ fn plan_error(engine: &Engine, message: &str) -> (String, Vec<String>) {
         let to = message[from..].find(b)? + from;
         Some(&message[from..to])
     };
+    if let Some(name) = between("table function '", "' not found") {
+        return (format!("there is no table function {name}"), alike(name, engine.function_names().into_iter()));
+    }
     if let Some(name) = between("table '", "' not found") {
         let short = name.trim_start_matches("spanfile.").trim_start_matches("main.");
         let mut tables = Vec::new();
         for db in engine.database_names() {
-            for t in TABLES {
-                tables.push(if db == "main" { t.to_owned() } else { format!("{db}.{t}") });
+            for t in TABLES.iter() {
+                tables.push(if db == "main" { (*t).to_owned() } else { format!("{db}.{t}") });
             }
         }
         return (format!("there is no table {short}"), alike(short, tables.into_iter()));

@@ -25,7 +25,7 @@ use crate::catalog::{Database, TABLES};
 use crate::error::{QueryError, Result};
 use crate::naming::{self, Name};
 use crate::provider::STORE_URL;
-use crate::{diagnose, functions, ids, statement};
+use crate::{diagnose, functions, ids, statement, structure};
 
 /// Name of the one catalog.
 const CATALOG: &str = "spanfile";
@@ -138,7 +138,7 @@ impl Engine {
         if !plain {
             return refuse("a name is made of lower-case letters, digits and _");
         }
-        if RESERVED.contains(&alias) || self.database_names().iter().any(|n| n == alias) {
+        if RESERVED.contains(&alias) || TABLES.contains(&alias) || self.database_names().iter().any(|n| n == alias) {
             return refuse("the name is taken");
         }
         self.register(alias, paths)
@@ -149,6 +149,7 @@ impl Engine {
             return Err(QueryError::NoFiles { pattern: String::new() });
         }
         let database = Arc::new(Database::open(paths)?);
+        database.prepare_views(&self.state).map_err(|e| QueryError::Execution(Box::new(e)))?;
         self.catalog
             .register_schema(name, Arc::clone(&database) as _)
             .map_err(|e| QueryError::Execution(Box::new(e)))?;
@@ -166,7 +167,7 @@ impl Engine {
         self.databases().into_iter().map(|(n, d)| (n, d.paths().map(Path::to_path_buf).collect())).collect()
     }
 
-    /// Names of the tables of each database.
+    /// Names of the tables and views of each database.
     pub fn table_names() -> &'static [&'static str] {
         &TABLES
     }
@@ -175,7 +176,8 @@ impl Engine {
     pub fn function_names(&self) -> Vec<String> {
         let s = &self.state;
         let all = s.scalar_functions().keys().chain(s.aggregate_functions().keys()).chain(s.window_functions().keys());
-        let mut names: Vec<String> = all.cloned().collect();
+        let mut names: Vec<String> = all.chain(s.table_functions().keys()).cloned().collect();
+        names.extend(structure::names().map(str::to_owned));
         names.sort();
         names.dedup();
         names
@@ -194,11 +196,13 @@ impl Engine {
     /// # Errors
     /// When the text is not one valid, reading statement.
     pub async fn sql(&self, text: &str) -> Result<Query> {
-        let parsed = statement::parse(text)?;
-        for (_, d) in self.databases() {
-            d.refresh()?;
-        }
+        let mut parsed = statement::parse(text)?;
+        structure::name_functions(&mut parsed)?;
         let mut state = self.state.clone();
+        for (name, d) in self.databases() {
+            d.refresh()?;
+            structure::register(&mut state, &name, &d);
+        }
         state.mark_start_execution();
         let plan = plan(&state, parsed).await.map_err(|e| diagnose::planning(self, text, e))?;
         let plan = ids::lower_literals(text, plan).map_err(|e| diagnose::planning(self, text, e))?;

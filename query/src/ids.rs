@@ -10,7 +10,7 @@ use datafusion::logical_expr::expr::{Between, InList};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 
-use crate::provider::SpanTable;
+use crate::provider::StoredTable;
 
 /// Puts literals that are compared with id columns into lower case, anywhere in a plan. `text` is the statement.
 pub(crate) fn lower_literals(text: &str, plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -86,7 +86,7 @@ fn is_id(plans: &[LogicalPlan], column: &Column) -> bool {
         match plan {
             LogicalPlan::TableScan(scan) => {
                 let provider = source_as_provider(&scan.source).ok();
-                if !provider.is_some_and(|p| p.downcast_ref::<SpanTable>().is_some_and(|t| t.is_id(column.name()))) {
+                if !provider.is_some_and(|p| p.downcast_ref::<StoredTable>().is_some_and(|t| t.is_id(column.name()))) {
                     return false;
                 }
             }

@@ -17,6 +17,8 @@ mod naming;
 mod provider;
 pub mod render;
 mod statement;
+mod structure;
+mod views;
 
 pub use dialect::SpanfileDialect;
 pub use engine::{Engine, EngineOptions, Query, expand};

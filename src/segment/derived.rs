@@ -274,6 +274,7 @@ fn push_span(columns: &mut Columns, row: &SpanRow<'_>, d: &SpanDerived<'_>) {
     w.flag(Some(d.is_orphan));
     w.flag(Some(d.is_cycle));
     w.id(d.duplicate_of.as_ref().map(|id| id.0.as_slice()));
+    w.flag(Some(d.failed));
     w.text(d.handoff_from.as_deref());
     w.text(d.handoff_to.as_deref());
     w.end();

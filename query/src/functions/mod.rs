@@ -1,6 +1,7 @@
 //! Functions that DataFusion does not bring: JSON access, and names that analysts know from elsewhere.
 
 mod mode;
+mod names;
 mod rewritten;
 
 use std::sync::Arc;
@@ -19,5 +20,6 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         registry.register_udaf(Arc::new(AggregateUDF::from(f)))?;
     }
     registry.register_udaf(Arc::new(AggregateUDF::from(mode::Mode::new())))?;
+    registry.register_udaf(Arc::new(AggregateUDF::from(names::JsonNames::new())))?;
     Ok(())
 }

@@ -1,0 +1,169 @@
+//! Attached files as schemas with tables: `main` is the file that was opened, an alias each further one.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList};
+use datafusion::catalog::{MemoryCatalogProvider, MemoryCatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::common::{DataFusionError, Result as DfResult, internal_err};
+use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::TableType;
+use spanfile::{Options, Store, Table};
+
+use crate::error::{QueryError, Result};
+use crate::provider::{FileView, PartReadings, StoredTable};
+use crate::views::{self, View};
+
+mod about;
+mod described;
+
+/// Names of all tables and views of a database: those that come from segments, views over them, and those about the
+/// file and about the tables themselves.
+pub(crate) static TABLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let stored = Table::ALL.iter().map(|t| t.name());
+    let views = views::VIEWS.iter().map(|v| v.name);
+    stored.chain(views).chain(["segments", "meta", "tables", "columns"]).collect()
+});
+
+#[derive(Debug)]
+struct AttachedFile {
+    path: PathBuf,
+    store: Store,
+    readings: Arc<PartReadings>,
+}
+
+/// One or several files under one name.
+#[derive(Debug)]
+pub(crate) struct Database {
+    files: Vec<AttachedFile>,
+    /// What the statement that is being planned sees of the files.
+    files_seen: Mutex<Vec<FileView>>,
+    /// Plans the database's views.
+    planner: OnceLock<SessionState>,
+}
+
+impl Database {
+    pub(crate) fn open(paths: &[PathBuf]) -> Result<Self> {
+        let mut files = Vec::with_capacity(paths.len());
+        for path in paths {
+            let store = Store::open_read_only(path, Options::default()).map_err(|e| QueryError::store(path, e))?;
+            files.push(AttachedFile { path: path.clone(), store, readings: Arc::default() });
+        }
+        let db = Database { files, files_seen: Mutex::default(), planner: OnceLock::new() };
+        db.refresh()?;
+        Ok(db)
+    }
+
+    /// Takes new snapshots, so that the next statement sees what was committed since.
+    pub(crate) fn refresh(&self) -> Result<()> {
+        let mut views = Vec::with_capacity(self.files.len());
+        for f in &self.files {
+            let snapshot = f.store.snapshot().map_err(|e| QueryError::store(&f.path, e))?;
+            views.push(FileView { path: f.path.clone(), snapshot, readings: Arc::clone(&f.readings) });
+        }
+        *self.files_seen.lock().unwrap_or_else(PoisonError::into_inner) = views;
+        Ok(())
+    }
+
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|f| f.path.as_path())
+    }
+
+    /// The files as the statement that is being planned sees them.
+    pub(crate) fn seen(&self) -> Vec<FileView> {
+        self.files_seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Prepares for planning views, with the functions and options of a session. In the views' SQL, tables are those
+    /// of this database, whatever it is called.
+    pub(crate) fn prepare_views(self: &Arc<Self>, session: &SessionState) -> DfResult<()> {
+        let options = session.config_options();
+        let (catalog, schema) = (&options.catalog.default_catalog, &options.catalog.default_schema);
+        let mut config = session.config().clone();
+        // Places in a view's text mean nothing to whoever wrote the statement.
+        config.options_mut().sql_parser.collect_spans = false;
+        let only = MemoryCatalogProvider::new();
+        only.register_schema(schema, Arc::new(Tables(Arc::downgrade(self))))?;
+        let list = MemoryCatalogProviderList::new();
+        list.register_catalog(catalog.clone(), Arc::new(only));
+        let state = SessionStateBuilder::new_from_existing(session.clone())
+            .with_config(config)
+            .with_catalog_list(Arc::new(list))
+            .build();
+        // Set by the one call that registers the database.
+        let _ = self.planner.set(state);
+        Ok(())
+    }
+
+    async fn view(&self, view: &'static View) -> DfResult<Arc<dyn TableProvider>> {
+        let Some(planner) = self.planner.get() else {
+            return internal_err!("the view {} was asked for before its session was there", view.name);
+        };
+        let plan = planner.statement_to_plan(view.statement()?).await?;
+        Ok(Arc::new(ViewTable::new(plan, Some(view.text.to_owned()))))
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for Database {
+    fn table_names(&self) -> Vec<String> {
+        TABLES.iter().map(|t| (*t).to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        if let Some(table) = Table::ALL.into_iter().find(|t| t.name() == name) {
+            return Ok(Some(Arc::new(StoredTable::new(table, self.seen()))));
+        }
+        if let Some(view) = views::find(name) {
+            return self.view(view).await.map(Some);
+        }
+        let rows = match name {
+            "segments" => about::segments(&self.seen())?,
+            "meta" => about::meta(&self.seen())?,
+            "tables" => described::tables()?,
+            "columns" => described::columns(self).await?,
+            _ => return Ok(None),
+        };
+        in_memory(rows).map(Some)
+    }
+
+    async fn table_type(&self, name: &str) -> DfResult<Option<TableType>> {
+        Ok(match views::find(name) {
+            Some(_) => Some(TableType::View),
+            None => self.table_exist(name).then_some(TableType::Base),
+        })
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        TABLES.contains(&name)
+    }
+}
+
+/// The tables of a database for its own views. It does not keep the database alive, which keeps this.
+#[derive(Debug)]
+struct Tables(Weak<Database>);
+
+#[async_trait]
+impl SchemaProvider for Tables {
+    fn table_names(&self) -> Vec<String> {
+        self.0.upgrade().map(|d| d.table_names()).unwrap_or_default()
+    }
+
+    async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        match self.0.upgrade() {
+            Some(database) => database.table(name).await,
+            None => Ok(None),
+        }
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        TABLES.contains(&name)
+    }
+}
+
+fn in_memory(rows: RecordBatch) -> DfResult<Arc<dyn TableProvider>> {
+    Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?))
+}

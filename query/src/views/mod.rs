@@ -1,0 +1,100 @@
+//! Views: the tables that analysts ask first, as SQL over the stored ones.
+//!
+//! Each is one file. It begins with comment lines that describe it:
+//!
+//! ```sql
+//! -- What a row is, in one or more lines.
+//! --
+//! -- column: What it means.
+//! -- other_column [unit]: What it means.
+//! SELECT ...
+//! ```
+//!
+//! with one line per column of the result, in its order; a test holds that. The rest is a query without `ORDER BY`.
+//! Views are planned where a statement names them, over what that statement sees, and become part of its plan: their
+//! columns are read only where they are used, and conditions reach the stored tables.
+
+use std::sync::OnceLock;
+
+use datafusion::common::{DataFusionError, Result};
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+
+use crate::dialect::SpanfileDialect;
+
+/// One view.
+#[derive(Debug)]
+pub(crate) struct View {
+    /// Name in SQL.
+    pub(crate) name: &'static str,
+    /// Its file.
+    pub(crate) text: &'static str,
+    statement: OnceLock<Statement>,
+}
+
+/// What a view's file says about a column.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Described {
+    pub(crate) name: &'static str,
+    /// Unit of the value, or `""`.
+    pub(crate) unit: &'static str,
+    pub(crate) meaning: &'static str,
+}
+
+const fn view(name: &'static str, text: &'static str) -> View {
+    View { name, text, statement: OnceLock::new() }
+}
+
+/// All views.
+pub(crate) static VIEWS: [View; 9] = [
+    view("sessions", include_str!("sessions.sql")),
+    view("steps", include_str!("steps.sql")),
+    view("llm_calls", include_str!("llm_calls.sql")),
+    view("tool_calls", include_str!("tool_calls.sql")),
+    view("handoffs", include_str!("handoffs.sql")),
+    view("errors", include_str!("errors.sql")),
+    view("agents", include_str!("agents.sql")),
+    view("tools", include_str!("tools.sql")),
+    view("models", include_str!("models.sql")),
+];
+
+/// The view of that name.
+pub(crate) fn find(name: &str) -> Option<&'static View> {
+    VIEWS.iter().find(|v| v.name == name)
+}
+
+impl View {
+    /// The parsed query; parsing is done once.
+    pub(crate) fn statement(&self) -> Result<Statement> {
+        if let Some(s) = self.statement.get() {
+            return Ok(s.clone());
+        }
+        let mut parser = DFParserBuilder::new(self.text).with_dialect(&SpanfileDialect).build()?;
+        let parsed = parser.parse_statements()?.pop_front();
+        let parsed = parsed.ok_or_else(|| DataFusionError::Plan(format!("the view {} is empty", self.name)))?;
+        Ok(self.statement.get_or_init(|| parsed).clone())
+    }
+
+    fn head(&self) -> impl Iterator<Item = &'static str> {
+        self.text.lines().map_while(|l| l.strip_prefix("--")).map(str::trim)
+    }
+
+    /// What a row is.
+    pub(crate) fn meaning(&self) -> String {
+        self.head().take_while(|l| !l.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What its columns mean, in their order.
+    pub(crate) fn columns(&self) -> Vec<Described> {
+        let lines = self.head().skip_while(|l| !l.is_empty()).filter(|l| !l.is_empty());
+        lines
+            .filter_map(|l| {
+                let (name, meaning) = l.split_once(':')?;
+                let (name, unit) = match name.split_once(" [") {
+                    Some((name, unit)) => (name, unit.trim_end_matches(']')),
+                    None => (name, ""),
+                };
+                Some(Described { name, unit, meaning: meaning.trim() })
+            })
+            .collect()
+    }
+}
