@@ -58,6 +58,7 @@ mod caught;
 mod error;
 mod import;
 pub mod ingest;
+mod instant;
 pub mod limits;
 pub mod model;
 pub mod normalise;

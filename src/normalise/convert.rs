@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use super::Cell;
 use super::rule::Take;
+use crate::instant;
 use crate::limits::PARSED_ATTRIBUTE_BYTES;
 use crate::model::Value;
 use crate::schema::USD_SCALE;
-use crate::typed_json::{write_string, write_value};
+use crate::typed_json::{read_value, write_string, write_value};
 
 mod field;
 
@@ -26,16 +27,31 @@ fn converted(cell: Cell<'_>) -> Option<Taken<'_>> {
 }
 
 /// The column value, or `None` when the attribute is not present (empty) or does not convert.
-pub(crate) fn take<'a>(take: Take, value: &'a Value<'_>) -> Option<Taken<'a>> {
+pub(crate) fn take<'a>(take: Take, value: &'a Value<'_>, span_start_unix_nano: u64) -> Option<Taken<'a>> {
     match take {
         Take::Text => text(value),
+        Take::After(beginning) => {
+            let rest = value.as_str()?.strip_prefix(beginning).filter(|rest| !rest.is_empty())?;
+            converted(Cell::Text(Cow::Borrowed(rest)))
+        }
         Take::Json => json(value),
         Take::Provider => provider(value),
+        Take::ProviderBeforeDot => provider_before_dot(value),
+        Take::Unquoted => match unquoted(value.as_str()?) {
+            Some(inner) => converted(Cell::Text(Cow::Owned(inner))),
+            None => text(value),
+        },
+        Take::Verdict => match value {
+            Value::Bool(stopped) => converted(Cell::Text(Cow::Borrowed(if *stopped { "block" } else { "pass" }))),
+            _ => None,
+        },
         Take::Int => int(value),
         Take::Double => double(value),
         Take::Usd => converted(Cell::Usd(usd(value)?.into())),
         Take::FinishReasons => converted(Cell::Text(Cow::Owned(finish_reasons(value)?))),
         Take::SecondsToNs => converted(Cell::Int(scaled_to_ns(value, 1e9)?)),
+        Take::MsToNs => converted(Cell::Int(scaled_to_ns(value, 1e6)?)),
+        Take::TimeSinceStart => converted(Cell::Int(time_since(value, span_start_unix_nano)?)),
         Take::MsOrSecondsToNs => {
             let ns_per_unit = if matches!(value, Value::Int(_)) { 1e6 } else { 1e9 };
             converted(Cell::Int(scaled_to_ns(value, ns_per_unit)?))
@@ -46,6 +62,9 @@ pub(crate) fn take<'a>(take: Take, value: &'a Value<'_>) -> Option<Taken<'a>> {
         },
         Take::FieldInt(paths) => converted(int(&first_field(value, paths)?)?.cell.into_owned()),
         Take::FieldDouble(paths) => converted(double(&first_field(value, paths)?)?.cell.into_owned()),
+        Take::FieldUsd(paths) => converted(Cell::Usd(usd(&first_field(value, paths)?)?.into())),
+        Take::FieldJson(paths) => converted(Cell::Text(Cow::Owned(field_json(value, paths)?))),
+        Take::SumUsd => converted(Cell::Usd(sum_usd(value)?.into())),
     }
 }
 
@@ -98,6 +117,32 @@ fn provider<'a>(value: &'a Value<'_>) -> Option<Taken<'a>> {
     }
     let lower = given.to_lowercase();
     if lower == given { exact(Cell::Text(Cow::Borrowed(given))) } else { converted(Cell::Text(Cow::Owned(lower))) }
+}
+
+fn provider_before_dot<'a>(value: &'a Value<'_>) -> Option<Taken<'a>> {
+    let given = value.as_str()?;
+    match given.split_once('.') {
+        None => provider(value),
+        Some(("", _)) => None,
+        Some((name, _)) => converted(Cell::Text(Cow::Owned(name.to_lowercase()))),
+    }
+}
+
+/// The inside of a JSON string that is not empty; `None` when the text is none.
+fn unquoted(text: &str) -> Option<String> {
+    if !text.starts_with('"') {
+        return None;
+    }
+    serde_json::from_str::<String>(text).ok().filter(|inner| !inner.is_empty())
+}
+
+fn time_since(value: &Value<'_>, start_unix_nano: u64) -> Option<i64> {
+    let text = value.as_str()?;
+    let time = match unquoted(text) {
+        Some(inner) => instant::parse(&inner)?,
+        None => instant::parse(text)?,
+    };
+    time.checked_sub(i64::try_from(start_unix_nano).ok()?).filter(|&ns| ns >= 0)
 }
 
 /// Largest magnitude at which every integer is a double.
@@ -220,6 +265,35 @@ fn finish_reason(word: &str) -> String {
         "safety" => "content_filter".to_owned(),
         _ => word,
     }
+}
+
+/// The sum of all amounts in a JSON object; `None` when one of its fields is no amount, or there is none.
+fn sum_usd(value: &Value<'_>) -> Option<i128> {
+    let Value::Map(fields) = object(value)? else { return None };
+    fields
+        .iter()
+        .map(|(_, v)| usd(v))
+        .try_fold(None, |sum: Option<i128>, v| Some(Some(sum.unwrap_or(0).checked_add(v?)?)))?
+}
+
+fn field_json(value: &Value<'_>, paths: &[&str]) -> Option<String> {
+    let root = object(value)?;
+    let found = paths.iter().find_map(|path| {
+        path.split('.').try_fold(&root, |at, key| match at {
+            Value::Map(fields) => fields.iter().find(|(k, _)| k == key).map(|(_, v)| v),
+            _ => None,
+        })
+    })?;
+    match text(found)?.cell {
+        Cell::Text(s) => Some(s.into_owned()),
+        _ => None,
+    }
+}
+
+/// The JSON object that a text holds.
+pub(crate) fn object(value: &Value<'_>) -> Option<Value<'static>> {
+    let text = value.as_str().filter(|s| s.len() <= PARSED_ATTRIBUTE_BYTES && s.trim_start().starts_with('{'))?;
+    read_value(text).ok()
 }
 
 pub(crate) fn first_field(value: &Value<'_>, paths: &[&str]) -> Option<Value<'static>> {

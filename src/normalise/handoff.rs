@@ -23,7 +23,7 @@ const TARGET_ARGUMENTS: [&str; 6] =
     ["to_agent", "coworker", "agent_name", "kwargs.to_agent", "kwargs.coworker", "kwargs.agent_name"];
 
 fn tool_name<'a>(span: &'a Span<'_>) -> &'a str {
-    let named = ["gen_ai.tool.name", "tool.name"]
+    let named = ["gen_ai.tool.name", "tool.name", "ai.toolCall.name"]
         .iter()
         .find_map(|key| span.attributes.iter().filter(|(k, _)| k == key).find_map(|(_, v)| present_text(v)));
     let name = named.unwrap_or(&span.name);

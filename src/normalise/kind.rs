@@ -1,5 +1,7 @@
 //! What a span did.
 
+use crate::model::Span;
+
 /// Values of the `kind` column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -14,6 +16,9 @@ pub(crate) enum Kind {
     Evaluator,
     Handoff,
     AgentCreate,
+    /// A record of a span that is still running, or a log entry in the shape of a span. Other spans tell what it
+    /// counts, so the column says `other`.
+    Pending,
     Other,
 }
 
@@ -32,7 +37,7 @@ impl Kind {
             Kind::Evaluator => "evaluator",
             Kind::Handoff => "handoff",
             Kind::AgentCreate => "agent_create",
-            Kind::Other => "other",
+            Kind::Pending | Kind::Other => "other",
         }
     }
 }
@@ -51,5 +56,32 @@ impl KindKey {
     /// The kind that a word stands for, upper or lower case.
     pub(crate) fn of(&self, word: &str) -> Option<Kind> {
         self.words.iter().find(|(w, _)| w.eq_ignore_ascii_case(word)).map(|&(_, k)| k)
+    }
+}
+
+/// A span name that says the kind.
+pub(crate) struct NamedKind {
+    pub(crate) name: Name,
+    /// Attribute that must be there too, or `""`.
+    pub(crate) needs: &'static str,
+    /// Precedence among the keys that say the kind; lower wins.
+    pub(crate) rank: u8,
+    pub(crate) kind: Kind,
+}
+
+/// Which names are meant.
+pub(crate) enum Name {
+    Is(&'static str),
+    StartsWith(&'static str),
+}
+
+impl NamedKind {
+    /// Whether a span is meant.
+    pub(crate) fn matches(&self, span: &Span<'_>) -> bool {
+        let named = match self.name {
+            Name::Is(name) => span.name == name,
+            Name::StartsWith(beginning) => span.name.starts_with(beginning),
+        };
+        named && (self.needs.is_empty() || span.attributes.iter().any(|(key, _)| key == self.needs))
     }
 }

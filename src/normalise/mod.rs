@@ -46,6 +46,35 @@ struct Winner {
 
 const NOBODY: Winner = Winner { rank: u16::MAX, attribute: 0, exact: false };
 
+impl Winner {
+    /// The attribute's value, when one attribute alone won.
+    fn attribute_of<'s>(&self, span: &'s Span<'_>) -> Option<&'s Value<'s>> {
+        if self.rank == u16::MAX { None } else { span.attributes.get(self.attribute as usize).map(|(_, v)| v) }
+    }
+}
+
+/// Dialects by position, as bits.
+#[derive(Clone, Copy, Default)]
+struct Dialects(u32);
+
+impl Dialects {
+    fn insert(&mut self, dialect: usize) {
+        self.0 |= 1 << dialect;
+    }
+
+    fn has(self, dialect: usize) -> bool {
+        self.0 & (1 << dialect) != 0
+    }
+
+    fn iter(mut self) -> impl Iterator<Item = usize> {
+        std::iter::from_fn(move || {
+            let next = (self.0 != 0).then(|| self.0.trailing_zeros() as usize)?;
+            self.0 &= self.0 - 1;
+            Some(next)
+        })
+    }
+}
+
 impl Normaliser {
     /// Takes note of the scope that the next spans belong to.
     pub(crate) fn begin_scope(&mut self, name: &str) {
@@ -67,7 +96,10 @@ impl Normaliser {
         self.claimed.clear();
         self.claimed.resize(span.attributes.len(), false);
 
-        let mut dialect = self.scope_dialect.map(|d| (table.dialect_rank(d), d));
+        let mut dialects = Dialects::default();
+        if let Some(d) = self.scope_dialect {
+            dialects.insert(d);
+        }
         let mut kind = (u8::MAX, Kind::Other);
         for (i, (key, value)) in span.attributes.iter().enumerate() {
             let Some(entry) = table.get(key) else {
@@ -76,10 +108,10 @@ impl Normaliser {
                 }
                 continue;
             };
-            if let Some(d) = entry.marks
-                && dialect.is_none_or(|(rank, _)| table.dialect_rank(d) < rank)
+            if let Some((d, wanted)) = entry.marks
+                && wanted.is_none_or(|word| value.as_str() == Some(word))
             {
-                dialect = Some((table.dialect_rank(d), d));
+                dialects.insert(d);
             }
             if let Some(kinds) = entry.kinds
                 && kinds.rank < kind.0
@@ -91,22 +123,33 @@ impl Normaliser {
                 self.hits.push((i, entry));
             }
         }
+        for named in dialects.iter().flat_map(|d| table.dialect(d).names) {
+            if named.rank < kind.0 && named.matches(span) {
+                kind = (named.rank, named.kind);
+            }
+        }
         let mut kind = kind.1;
 
         let mut winners = [NOBODY; col::COUNT];
         if kind == Kind::Tool && handoff::is_handoff(span) {
             kind = Kind::Handoff;
         }
-        self.apply_rules(span, kind, row, &mut winners);
-        self.apply_groups(span, kind, row, &mut winners);
-        usage::finish(&self.scope_name, row, |column| winners[column].exact = false);
+        self.apply_rules(span, kind, dialects, row, &mut winners);
+        self.apply_groups(span, kind, dialects, row, &mut winners);
+        let details = winners[col::INPUT_TOKENS].attribute_of(span);
+        let mut converted = |column: usize| winners[column].exact = false;
+        if kind == Kind::Pending {
+            usage::discard(row, &mut converted);
+        } else {
+            usage::finish(&self.scope_name, details, row, &mut converted);
+        }
+        resource.fill(row, &mut converted);
         for winner in winners.iter().filter(|w| w.exact) {
             self.claimed[winner.attribute as usize] = true;
         }
 
-        resource.fill(row);
         row.set_str(col::KIND, kind.name());
-        if let Some((_, d)) = dialect {
+        if let Some(d) = dialects.iter().min_by_key(|&d| table.dialect_rank(d)) {
             row.set_str(col::DIALECT, table.dialect_name(d));
         }
         fill_error(span, row);
@@ -117,16 +160,23 @@ impl Normaliser {
         }
     }
 
-    fn apply_rules<'a>(&self, span: &'a Span<'_>, kind: Kind, row: &mut Row<'a>, winners: &mut [Winner; col::COUNT]) {
+    fn apply_rules<'a>(
+        &self,
+        span: &'a Span<'_>,
+        kind: Kind,
+        dialects: Dialects,
+        row: &mut Row<'a>,
+        winners: &mut [Winner; col::COUNT],
+    ) {
         for &(i, entry) in &self.hits {
             let value = &span.attributes[i].1;
             for ranked in &entry.rules {
                 let rule = ranked.rule;
                 let best = &mut winners[rule.column];
-                if ranked.rank >= best.rank || !rule.when.holds(kind, &self.scope_name) {
+                if ranked.rank >= best.rank || !rule.when.holds(kind, &self.scope_name, dialects.has(ranked.dialect)) {
                     continue;
                 }
-                if let Some(Taken { cell, exact }) = convert::take(rule.take, value) {
+                if let Some(Taken { cell, exact }) = convert::take(rule.take, value, span.start_unix_nano) {
                     row.set(rule.column, cell);
                     *best = Winner { rank: ranked.rank, attribute: i as u32, exact };
                 }
@@ -138,6 +188,7 @@ impl Normaliser {
         &mut self,
         span: &'a Span<'_>,
         kind: Kind,
+        dialects: Dialects,
         row: &mut Row<'a>,
         winners: &mut [Winner; col::COUNT],
     ) {
@@ -149,7 +200,8 @@ impl Normaliser {
         for members in self.grouped.chunk_by(|a, b| a.0 == b.0) {
             let ranked = TABLE.group(members[0].0);
             let group = ranked.group;
-            if ranked.rank >= winners[group.column].rank || !group.when.holds(kind, &self.scope_name) {
+            let own = dialects.has(ranked.dialect);
+            if ranked.rank >= winners[group.column].rank || !group.when.holds(kind, &self.scope_name, own) {
                 continue;
             }
             let keys = members.iter().map(|&(_, i)| (i, span.attributes[i].0.as_ref(), &span.attributes[i].1));
@@ -203,7 +255,7 @@ fn fill_first_token(span: &Span<'_>, row: &mut Row<'_>) {
 fn fill_names<'a>(span: &'a Span<'_>, kind: Kind, resource: &'a ResourceColumns, row: &mut Row<'a>) {
     if kind == Kind::Agent && !row.is_set(col::AGENT_NAME) {
         let mut name = span.name.strip_prefix("invoke_agent ").unwrap_or(&span.name);
-        for suffix in [".run", "._execute_core", ".on_messages_stream"] {
+        for suffix in [".agent", ".run", "._execute_core", ".on_messages_stream"] {
             name = name.strip_suffix(suffix).unwrap_or(name);
         }
         row.set_str(col::AGENT_NAME, name);

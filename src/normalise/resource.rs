@@ -22,7 +22,7 @@ impl ResourceColumns {
         ResourceColumns {
             service_name: first(&["service.name"]),
             service_version: first(&["service.version"]),
-            environment: first(&["deployment.environment.name", "deployment.environment"]),
+            environment: first(&["deployment.environment.name", "deployment.environment", "langfuse.environment"]),
         }
     }
 
@@ -30,9 +30,18 @@ impl ResourceColumns {
         &self.service_version
     }
 
-    pub(crate) fn fill<'a>(&'a self, row: &mut Row<'a>) {
-        row.set_str(col::SERVICE_NAME, &self.service_name);
-        row.set_str(col::SERVICE_VERSION, &self.service_version);
-        row.set_str(col::ENVIRONMENT, &self.environment);
+    /// Fills its columns. It knows better than a span's own attribute of the same meaning; `converted` is called with
+    /// every column that such an attribute loses.
+    pub(crate) fn fill<'a>(&'a self, row: &mut Row<'a>, mut converted: impl FnMut(usize)) {
+        for (column, value) in [
+            (col::SERVICE_NAME, &self.service_name),
+            (col::SERVICE_VERSION, &self.service_version),
+            (col::ENVIRONMENT, &self.environment),
+        ] {
+            if row.text(column).is_some_and(|own| !value.is_empty() && own != value) {
+                converted(column);
+            }
+            row.set_str(column, value);
+        }
     }
 }

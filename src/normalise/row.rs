@@ -181,6 +181,8 @@ pub(crate) mod col {
         DOCUMENTS = "documents";
         HANDOFF_FROM = "handoff_from";
         HANDOFF_TO = "handoff_to";
+        POLICY_NAME = "policy_name";
+        POLICY_VERDICT = "policy_verdict";
         ATTRIBUTES = "attributes";
         RESOURCE_ATTRIBUTES = "resource_attributes";
     }

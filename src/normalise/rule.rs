@@ -1,6 +1,6 @@
 //! The vocabulary that dialect tables are written in.
 
-use super::kind::{Kind, KindKey};
+use super::kind::{Kind, KindKey, NamedKind};
 
 /// One dialect: everything that is particular to it.
 pub(crate) struct Dialect {
@@ -10,16 +10,39 @@ pub(crate) struct Dialect {
     pub(crate) rank: u8,
     /// Keys whose presence means this dialect.
     pub(crate) marks: &'static [&'static str],
+    /// Keys that mean this dialect when they have this value.
+    pub(crate) valued_marks: &'static [(&'static str, &'static str)],
     /// Beginnings of scope names that mean this dialect.
     pub(crate) scopes: &'static [&'static str],
     /// Keys that say the kind.
     pub(crate) kinds: &'static [KindKey],
+    /// Span names that say the kind, on spans where this dialect is recognised.
+    pub(crate) names: &'static [NamedKind],
+    /// Keys that are asked before the rules of any dialect.
+    pub(crate) overrides: &'static [Rule],
     /// Keys by column, best first. They come before any rule of the dialects further down the list.
     pub(crate) rules: &'static [Rule],
     /// Families of dotted keys that are assembled into one JSON column; asked after `rules`.
     pub(crate) groups: &'static [Group],
     /// Keys that are asked only when no dialect's rules or groups filled the column.
     pub(crate) fallbacks: &'static [Rule],
+}
+
+impl Dialect {
+    /// What a dialect has that says nothing about a field.
+    pub(crate) const BLANK: Dialect = Dialect {
+        name: "",
+        rank: u8::MAX,
+        marks: &[],
+        valued_marks: &[],
+        scopes: &[],
+        kinds: &[],
+        names: &[],
+        overrides: &[],
+        rules: &[],
+        groups: &[],
+        fallbacks: &[],
+    };
 }
 
 /// One key that may fill one column.
@@ -62,16 +85,23 @@ pub(crate) enum When {
     Scopes(&'static [&'static str]),
     /// In all other scopes.
     NotScopes(&'static [&'static str]),
+    /// On spans where the rule's own dialect is recognised: for keys without a prefix of their own.
+    Own,
+    /// Likewise, on spans of these kinds.
+    OwnKinds(&'static [Kind]),
 }
 
 impl When {
-    pub(crate) fn holds(self, kind: Kind, scope: &str) -> bool {
+    /// Whether it holds on a span; `own` says whether the rule's dialect was recognised there.
+    pub(crate) fn holds(self, kind: Kind, scope: &str, own: bool) -> bool {
         match self {
             When::Always => true,
             When::Kinds(kinds) => kinds.contains(&kind),
             When::NotKinds(kinds) => !kinds.contains(&kind),
             When::Scopes(names) => names.contains(&scope),
             When::NotScopes(names) => !names.contains(&scope),
+            When::Own => own,
+            When::OwnKinds(kinds) => own && kinds.contains(&kind),
         }
     }
 }
@@ -81,12 +111,20 @@ impl When {
 pub(crate) enum Take {
     /// Text as it is; other types as their text.
     Text,
+    /// Text after this beginning; text with another beginning is not taken.
+    After(&'static str),
     /// Text that must be one JSON document.
     Json,
     /// Text as a provider name: lower case, older names replaced by today's.
     Provider,
+    /// Likewise, up to the first dot: what follows names the provider's API.
+    ProviderBeforeDot,
+    /// Text that may be a JSON string, without its quotes.
+    Unquoted,
     /// Integer, also from text or an integral double.
     Int,
+    /// Whether a guardrail stopped the run, as `block` or `pass`.
+    Verdict,
     /// Float, also from text or an integer.
     Double,
     /// Dollars, exact to the digits of the shortest text.
@@ -95,6 +133,10 @@ pub(crate) enum Take {
     FinishReasons,
     /// Seconds as float, to nanoseconds.
     SecondsToNs,
+    /// Milliseconds to nanoseconds.
+    MsToNs,
+    /// RFC 3339 time that may be a JSON string, as nanoseconds since the span's start.
+    TimeSinceStart,
     /// Milliseconds when an integer, seconds when a float, to nanoseconds.
     MsOrSecondsToNs,
     /// The first of these dotted paths that leads to a value in a JSON text, taken as text.
@@ -103,4 +145,10 @@ pub(crate) enum Take {
     FieldInt(&'static [&'static str]),
     /// Likewise, taken as float.
     FieldDouble(&'static [&'static str]),
+    /// Likewise, taken as dollars.
+    FieldUsd(&'static [&'static str]),
+    /// Likewise, but the value may be an object or array; taken as JSON.
+    FieldJson(&'static [&'static str]),
+    /// Dollars: the sum of all fields of a JSON object.
+    SumUsd,
 }

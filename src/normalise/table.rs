@@ -7,8 +7,12 @@ use foldhash::fast::FixedState;
 
 use super::dialects::DIALECTS;
 use super::kind::KindKey;
-use super::rule::{Group, Rule};
+use super::rule::{Dialect, Group, Rule};
 
+/// Overrides of one dialect start this far after those of the dialect before; all come before everything else.
+const OVERRIDE_STEP: usize = 50;
+/// Where the first dialect's own rules start.
+const RULES: usize = 1000;
 /// Ranks of one dialect's rules start this far after those of the dialect before.
 const DIALECT_STEP: usize = 1000;
 /// Where a dialect's groups start after its rules.
@@ -19,8 +23,8 @@ const FALLBACKS: usize = 32_000;
 /// What is known about one key.
 #[derive(Default)]
 pub(crate) struct Entry {
-    /// Dialect that the key proves, by position.
-    pub(crate) marks: Option<usize>,
+    /// Dialect that the key proves, by position; only with that value if there is one.
+    pub(crate) marks: Option<(usize, Option<&'static str>)>,
     /// How the key's value names the kind.
     pub(crate) kinds: Option<&'static KindKey>,
     /// Columns that it may fill.
@@ -30,12 +34,16 @@ pub(crate) struct Entry {
 /// A rule and its precedence within its column; lower wins.
 pub(crate) struct Ranked {
     pub(crate) rank: u16,
+    /// Dialect that it belongs to.
+    pub(crate) dialect: usize,
     pub(crate) rule: &'static Rule,
 }
 
 /// A group and its precedence within its column.
 pub(crate) struct RankedGroup {
     pub(crate) rank: u16,
+    /// Dialect that it belongs to.
+    pub(crate) dialect: usize,
     pub(crate) group: &'static Group,
 }
 
@@ -53,18 +61,23 @@ impl Table {
         let mut groups = Vec::new();
         for (d, dialect) in DIALECTS.iter().enumerate() {
             for key in dialect.marks {
-                entries.entry(key).or_default().marks = Some(d);
+                entries.entry(key).or_default().marks = Some((d, None));
+            }
+            for (key, value) in dialect.valued_marks {
+                entries.entry(key).or_default().marks = Some((d, Some(value)));
             }
             for kinds in dialect.kinds {
                 entries.entry(kinds.key).or_default().kinds = Some(kinds);
             }
-            let own = dialect.rules.iter().enumerate().map(|(i, r)| (d * DIALECT_STEP + i, r));
+            let first = dialect.overrides.iter().enumerate().map(|(i, r)| (d * OVERRIDE_STEP + i, r));
+            let own = dialect.rules.iter().enumerate().map(|(i, r)| (RULES + d * DIALECT_STEP + i, r));
             let late = dialect.fallbacks.iter().enumerate().map(|(i, r)| (FALLBACKS + d * DIALECT_STEP + i, r));
-            for (rank, rule) in own.chain(late) {
-                entries.entry(rule.key).or_default().rules.push(Ranked { rank: rank as u16, rule });
+            for (rank, rule) in first.chain(own).chain(late) {
+                entries.entry(rule.key).or_default().rules.push(Ranked { rank: rank as u16, dialect: d, rule });
             }
             for (i, group) in dialect.groups.iter().enumerate() {
-                groups.push(RankedGroup { rank: (d * DIALECT_STEP + GROUP_STEP + i) as u16, group });
+                let rank = RULES + d * DIALECT_STEP + GROUP_STEP + i;
+                groups.push(RankedGroup { rank: rank as u16, dialect: d, group });
             }
         }
         Table { entries, groups }
@@ -90,6 +103,10 @@ impl Table {
     /// The dialect that a scope's name proves.
     pub(crate) fn dialect_of_scope(&self, scope: &str) -> Option<usize> {
         DIALECTS.iter().position(|d| d.scopes.iter().any(|s| scope.starts_with(s)))
+    }
+
+    pub(crate) fn dialect(&self, position: usize) -> &'static Dialect {
+        DIALECTS[position]
     }
 
     pub(crate) fn dialect_rank(&self, dialect: usize) -> u8 {

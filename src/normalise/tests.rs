@@ -2,6 +2,8 @@ use super::convert::decimal;
 use super::*;
 use crate::model::Resource;
 
+mod dialects;
+
 fn span(attributes: Vec<(&'static str, Value<'static>)>) -> Span<'static> {
     Span {
         name: "s".into(),

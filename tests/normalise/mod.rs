@@ -11,6 +11,8 @@ use spanfile::schema::{Origin, SPANS};
 
 use crate::ingest::gather::gather;
 
+mod captures;
+
 /// Longest value that is written out; of longer ones beginning and length.
 const SHOWN_CHARS: usize = 100;
 
@@ -55,10 +57,7 @@ fn golden(name: &str, captures: &[&str]) {
 
 #[test]
 fn otel_gen_ai() {
-    golden(
-        "otel_gen_ai.txt",
-        &["openai-otelv2.normal.jsonl", "pydantic_ai-native-v5.handoff.jsonl.zst", "litellm-native.normal.jsonl"],
-    );
+    golden("otel_gen_ai.txt", &["openai-otelv2.normal.jsonl", "litellm-native.normal.jsonl"]);
 }
 
 #[test]
@@ -73,6 +72,45 @@ fn openinference() {
             "langgraph-openinference.rag.jsonl",
             "langgraph-openinference.stream.jsonl",
             "langgraph-openinference.parallel.json",
+        ],
+    );
+}
+
+#[test]
+fn langfuse() {
+    golden("langfuse.txt", &["langfuse-openai.toolerror.jsonl.zst", "langfuse-sdk.normal.jsonl.zst"]);
+}
+
+#[test]
+fn agentops() {
+    golden("agentops.txt", &["agentops-agents.normal.jsonl.zst", "agentops-agents.handoff.jsonl.zst"]);
+}
+
+#[test]
+fn logfire() {
+    golden("logfire.txt", &["openai_agents-logfire.normal.jsonl.zst"]);
+}
+
+#[test]
+fn pydantic_ai() {
+    golden(
+        "pydantic_ai.txt",
+        &[
+            "pydantic_ai-native-v2.normal.jsonl.zst",
+            "pydantic_ai-native-v5.handoff.jsonl.zst",
+            "pydantic_ai-native-v5.stream.jsonl.zst",
+        ],
+    );
+}
+
+#[test]
+fn vercel() {
+    golden(
+        "vercel.txt",
+        &[
+            "vercel_ai5-native.toolerror.jsonl.zst",
+            "vercel_ai5-native.stream.jsonl.zst",
+            "vercel_ai5-native.structured.jsonl.zst",
         ],
     );
 }

@@ -6,10 +6,23 @@
 //! langfuse 20, agentops 30, OpenTelemetry 40, vercel 50, traceloop 60, langsmith 70. So is the order in which they
 //! name the `dialect` column (`rank`).
 
+mod agentops;
+mod langfuse;
+mod logfire;
 mod openinference;
 mod otel_gen_ai;
+mod pydantic_ai;
+mod vercel;
 
 use super::rule::Dialect;
 
 /// Every dialect, in precedence order.
-pub(crate) static DIALECTS: &[&Dialect] = &[&otel_gen_ai::DIALECT, &openinference::DIALECT];
+pub(crate) static DIALECTS: &[&Dialect] = &[
+    &otel_gen_ai::DIALECT,
+    &openinference::DIALECT,
+    &vercel::DIALECT,
+    &pydantic_ai::DIALECT,
+    &langfuse::DIALECT,
+    &agentops::DIALECT,
+    &logfire::DIALECT,
+];

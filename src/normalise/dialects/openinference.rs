@@ -55,6 +55,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
         rule("metadata", SESSION_ID, Take::FieldText(&["session_id", "thread_id"])),
         rule("metadata", USER_ID, Take::FieldText(&["user_id"])),
     ],
+    ..Dialect::BLANK
 };
 
 /// Where LangChain leaves the call's id in a tool's output.

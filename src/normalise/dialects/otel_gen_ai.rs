@@ -12,7 +12,6 @@ pub(crate) static DIALECT: Dialect = Dialect {
     name: "otel gen_ai",
     rank: 70,
     marks: &["gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system"],
-    scopes: &[],
     kinds: &[KindKey {
         key: "gen_ai.operation.name",
         rank: 40,
@@ -40,7 +39,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
         Group { prefix: "gen_ai.prompt.", level: "", column: INPUT, when: When::Always },
         Group { prefix: "gen_ai.completion.", level: "", column: OUTPUT, when: When::Always },
     ],
-    fallbacks: &[],
+    ..Dialect::BLANK
 };
 
 static RULES: &[Rule] = &[
