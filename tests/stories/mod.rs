@@ -16,6 +16,8 @@ use spanfile::{Importer, Options, ScanRequest, Store, Table};
 
 use crate::store::captures::NoRejects;
 
+mod order;
+
 /// Longest value that is written out.
 const SHOWN_CHARS: usize = 90;
 
