@@ -16,6 +16,7 @@ use spanfile::{Importer, Options, ScanRequest, Store, Table};
 
 use crate::store::captures::NoRejects;
 
+mod counted;
 mod order;
 
 /// Longest value that is written out.
