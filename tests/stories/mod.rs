@@ -43,9 +43,9 @@ impl<'b> Row<'b> {
     pub(crate) fn text(&self, column: &str) -> Option<String> {
         let array = self.batch.column_by_name(column).unwrap_or_else(|| panic!("no column {column}"));
         let options = FormatOptions::default();
-        array.is_valid(self.row).then(|| {
-            ArrayFormatter::try_new(array, &options).unwrap().value(self.row).to_string().replace('\n', "\\n")
-        })
+        array
+            .is_valid(self.row)
+            .then(|| ArrayFormatter::try_new(array, &options).unwrap().value(self.row).to_string().replace('\n', "\\n"))
     }
 
     pub(crate) fn int(&self, column: &str) -> Option<i64> {
