@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::data::{Fixture, Span, captured, captures, captures_named, error, file, rows, traces};
+use crate::data::{Fixture, Span, captured, captures, captures_named, error, file, rows, run_as, traces};
+use spanfile_query::render::Format;
 use spanfile_query::{Engine, EngineOptions};
 
 fn all(dir: &tempfile::TempDir) -> Engine {
@@ -363,4 +364,26 @@ fn names_are_json() {
     let many = "select count(*), max(n) from (select trace_id, json_names(span_id) as names, count(*) as n from spans \
                 group by trace_id) where json_length(names) = n";
     assert_eq!(rows(&e, many), "42,10\n");
+}
+
+#[test]
+fn the_questions_of_the_readme_have_those_answers() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    // What `spanfile demo` writes.
+    let (_dir, e) = of(&[
+        "crewai-openinference.normal",
+        "langfuse-openai.toolerror",
+        "langgraph-openinference.loop",
+        "langgraph-openinference.rag",
+        "openai-otelv2.normal",
+        "openai_agents-openinference.handoff",
+    ]);
+    let mut asked = 0;
+    for block in readme.split("```sql\n").skip(1) {
+        let (sql, rest) = block.split_once("\n```\n```\n").unwrap();
+        let (answer, _) = rest.split_once("```").unwrap();
+        assert_eq!(run_as(&e, sql.trim_end_matches(';'), &Format::Table).unwrap(), answer, "{sql}");
+        asked += 1;
+    }
+    assert!(asked >= 5);
 }
