@@ -17,7 +17,7 @@ pub const RECORD_BYTES: usize = 64 << 20;
 /// input and some fifty of memory. In JSON only records longer than `DOCUMENT_BYTES` are counted.
 pub const RECORD_VALUES: usize = 1 << 20;
 
-/// Longest JSON object key that is looked at.
+/// Longest JSON object key that is looked at, and how far the end of a number is looked for.
 pub const JSON_KEY_BYTES: usize = 64 << 10;
 
 /// How deep arrays and key-value lists may nest in one attribute value. In JSON each level takes up to four brackets,
@@ -71,6 +71,8 @@ pub const GATHER_BYTES: usize = 64 << 20;
 pub const RUN_ROWS: usize = 2 * 1024;
 /// See [`RUN_ROWS`].
 pub const RUN_BYTES: usize = 8 << 20;
+/// Page that an encoded run should nearly fill.
+pub const RUN_PAGE_BYTES: usize = 2 << 20;
 
 /// Rows per row group: enough groups per segment for idle cores, few enough for small metadata.
 pub const ROW_GROUP_ROWS: usize = 32 * 1024;

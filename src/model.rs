@@ -86,9 +86,10 @@ id_type!(TraceId, TRACE_ID_BYTES);
 id_type!(SpanId, SPAN_ID_BYTES);
 
 /// An attribute value, as OTLP's `AnyValue`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value<'a> {
     /// `AnyValue` with nothing set.
+    #[default]
     Null,
     /// Boolean.
     Bool(bool),
@@ -275,7 +276,7 @@ pub struct Link<'a> {
 }
 
 /// A log record that carries the ids of a span.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct LogRecord<'a> {
     /// Trace of the span.
     pub trace_id: TraceId,

@@ -223,7 +223,7 @@ pub static SPANS: &[Column] = {
             true,
             Normalised,
             "",
-            "How the source counted cached input: inclusive, or exclusive (then converted).",
+            "How the source counted: inclusive; exclusive, when cached input was apart; reasoning_twice, when output held reasoning twice. Counts are converted to inclusive.",
         ),
         col("reported_cost_usd", Usd, true, Normalised, "USD", "Cost that the source itself reported."),
         col("response_id", Key, true, Normalised, "", "Provider's id of the response."),

@@ -1,5 +1,6 @@
 //! The integration tests, one binary.
 //!
+//! * `derive`: what the spans of one trace say together: rules, captures, properties of arbitrary forests
 //! * `ingest`: decoding and batches against an independent decoding of the same files; malformed, huge and arbitrary
 //!   inputs
 //! * `normalise`: one golden file per dialect with the columns that its captures get
@@ -9,6 +10,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod derive;
 mod ingest;
 mod normalise;
 mod store;

@@ -7,6 +7,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList};
 use datafusion::datasource::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry, ObjectStoreUrl};
+use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -16,13 +17,15 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::object_store::memory::InMemory;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig};
+use datafusion::sql::parser::Statement as DfStatement;
 use futures::TryStreamExt;
 
 use crate::cancel::{self, YieldingJoins};
 use crate::catalog::{Database, TABLES};
 use crate::error::{QueryError, Result};
+use crate::naming::{self, Name};
 use crate::provider::STORE_URL;
-use crate::{diagnose, functions, naming, statement, structure};
+use crate::{diagnose, functions, ids, statement, structure};
 
 /// Name of the one catalog.
 const CATALOG: &str = "spanfile";
@@ -201,13 +204,8 @@ impl Engine {
             structure::register(&mut state, &name, &d);
         }
         state.mark_start_execution();
-        let mut plan = state.statement_to_plan(parsed.clone()).await;
-        if plan.as_ref().err().is_some_and(naming::is_clash)
-            && let Some(named) = naming::with_own_names(parsed)
-        {
-            plan = state.statement_to_plan(named).await;
-        }
-        let plan = plan.map_err(|e| diagnose::planning(self, text, e))?;
+        let plan = plan(&state, parsed).await.map_err(|e| diagnose::planning(self, text, e))?;
+        let plan = ids::lower_literals(text, plan).map_err(|e| diagnose::planning(self, text, e))?;
         // What the statement's kind did not give away, such as a write inside a WITH, the plan does.
         SQLOptions::new()
             .with_allow_ddl(false)
@@ -217,6 +215,24 @@ impl Engine {
             .map_err(|e| diagnose::planning(self, text, e))?;
         let physical = state.create_physical_plan(&plan).await.map_err(|e| diagnose::planning(self, text, e))?;
         Ok(Query { state, logical: plan, physical })
+    }
+}
+
+/// Plans a statement with its columns named after their text, or as it stands where that is refused.
+async fn plan(state: &SessionState, parsed: DfStatement) -> std::result::Result<LogicalPlan, DataFusionError> {
+    let mut planned = match naming::named(&parsed, Name::Expressions) {
+        Some(named) => state.statement_to_plan(named).await,
+        None => state.statement_to_plan(parsed.clone()).await,
+    };
+    if planned.as_ref().err().is_some_and(naming::is_clash)
+        && let Some(named) = naming::named(&parsed, Name::All)
+    {
+        planned = state.statement_to_plan(named).await;
+    }
+    match planned {
+        // The names may be what is wrong; if they are not, this says what is.
+        Err(_) => state.statement_to_plan(parsed).await,
+        plan => plan,
     }
 }
 

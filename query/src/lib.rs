@@ -12,6 +12,7 @@ mod dialect;
 mod engine;
 mod error;
 mod functions;
+mod ids;
 mod naming;
 mod provider;
 pub mod render;

@@ -73,6 +73,42 @@ fn errors_name_the_place_and_what_was_meant() {
 }
 
 #[test]
+fn columns_are_named_after_their_text() {
+    let f = Fixture::new();
+    let e = f.engine();
+    let head = |sql: &str| {
+        let csv = run_as(&e, sql, &spanfile_query::render::Format::Csv).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        csv.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(head("select 1, 'x', null"), "1,'x',NULL");
+    assert_eq!(
+        head("select count(distinct s.kind), max(duration_ns) / 1e6 from spans s"),
+        "\
+        count(DISTINCT s.kind),max(duration_ns) / 1e6"
+    );
+    assert_eq!(head("select s.kind, status, count(*) n from spans s group by 1, 2"), "kind,status,n");
+    assert_eq!(head("with t as (select count(*) from spans) select * from t"), "count(*)");
+    assert_eq!(head("select 1 + 1 union all select 2"), "1 + 1");
+    assert_eq!(head("select * from (select count(*) as n, 1 as one from spans)"), "n,one");
+    assert_eq!(head("select *, 1 from (values (2)) t(a)"), "a,1");
+    // Where the text of a column stands elsewhere too, it still means the same.
+    for sql in [
+        "select upper(kind), count(*) from spans group by upper(kind) having count(*) > 1 order by count(*) desc, upper(kind)",
+        "select distinct upper(kind) from spans order by 1",
+        "select kind, row_number() over (order by count(*)) from spans group by kind qualify row_number() over (order by count(*)) = 1",
+        "select distinct on (kind) kind, duration_ns + 1 from spans order by kind, duration_ns + 1",
+        "select unnest([1, 2])",
+        "select upper(kind), count(*) from spans group by all order by 2, 1",
+        "select time_bucket('1 hour', start_time), count(*) from spans group by 1 order by 1",
+        "select sum(duration_ns) over (partition by kind order by start_time) from spans limit 1",
+    ] {
+        assert!(!head(sql).is_empty(), "{sql}");
+    }
+    let sum = format!("{}1", "1 + ".repeat(50));
+    assert_eq!(head(&format!("select {sum}")), sum);
+}
+
+#[test]
 fn columns_may_have_the_same_name() {
     let f = Fixture::new();
     let e = f.engine();

@@ -70,7 +70,6 @@ fn a_trace_is_found_by_its_directory() {
     assert_eq!(count(&format!("kind = 'llm' and (trace_id = '{}' or trace_id = '{}')", id(25), id(26))), "8");
     assert_eq!(count(&format!("trace_id = '{}' and trace_id = '{}'", id(25), id(26))), "0");
     assert_eq!(count("trace_id = 'no hex at all'"), "0");
-    assert_eq!(count(&format!("trace_id = '{}'", id(25).to_uppercase())), "0");
     assert_eq!(count("trace_id = null"), "0");
     assert_eq!(count(&format!("upper(trace_id) = '{}'", id(25).to_uppercase())), "8");
     assert_eq!(count(&format!("trace_id <> '{}'", id(25))), (SPANS - 8).to_string());
@@ -84,6 +83,38 @@ fn a_trace_is_found_by_its_directory() {
         "64\n"
     );
     assert_eq!(rows(&e, &sql.replace('*', "span_id")).lines().count(), 8);
+}
+
+#[test]
+fn ids_in_capitals_are_the_same_ids() {
+    let f = Fixture::new();
+    let e = f.engine();
+    let trace = Span::trace_hex(25).to_uppercase();
+    let span = Span { trace: 25, index: 2 }.span_hex().replace('2', "A");
+    assert_ne!(trace, Span::trace_hex(25));
+    let count = |rest: &str| rows(&e, &format!("select count(*) from {rest}")).trim().to_owned();
+    let lookup = format!("select * from spans where trace_id = '{trace}'");
+    assert!(plan(&e, &lookup).contains("rows=8, segments=1"), "{}", plan(&e, &lookup));
+    for (rest, expected) in [
+        (format!("spans where '{trace}' = trace_id"), "8"),
+        (format!("spans s where s.trace_id in ('{trace}', 'x')"), "8"),
+        (format!("spans where trace_id <> '{trace}'"), "322"),
+        (format!("spans where trace_id between '{trace}' and '{trace}'"), "8"),
+        // However far away the column is from its table.
+        (format!("(select trace_id as t from spans group by 1) g where t = '{trace}'"), "1"),
+        (format!("(select trace_id t, row_number() over () n from spans) where t = '{trace}' and n > 0"), "8"),
+        (format!("(select trace_id t from spans union all select trace_id from spans) where t = '{trace}'"), "16"),
+        (format!("spans a join spans b using (trace_id) where b.trace_id = '{trace}'"), "64"),
+        (format!("links where exists (select 1 from spans where trace_id = '{trace}')"), "0"),
+        // Other text keeps its case.
+        (format!("(select upper(trace_id) t from spans) where t = '{trace}'"), "8"),
+        (format!("(select lower(trace_id) t from spans) where t = '{trace}'"), "0"),
+        ("(values ('AB'), ('ab')) t(trace_id) where trace_id = 'AB'".to_owned(), "1"),
+        (format!("spans where span_id = '{span}'"), "0"),
+    ] {
+        assert_eq!(count(&rest), expected, "{rest}");
+    }
+    assert_eq!(rows(&e, &format!("select sum(case when trace_id = '{trace}' then 1 else 0 end) from spans")), "8\n");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Golden output of every format.
 
-use crate::data::{Fixture, rows, run_as};
-use spanfile_query::render::Format;
+use crate::data::{Fixture, rows, run_as, runtime};
+use spanfile_query::render::{Format, RenderOptions, render};
 
 const SQL: &str = "select * from (values
     (1, 'plain', 1.5, timestamp '2026-01-01T00:00:00Z', [1, 2], true),
@@ -102,6 +102,49 @@ fn exact_values() {
         )),
         r#"{"u":{"input":0,"parts":[1,2]},"f":true,"t":"free","n":null}"#
     );
+}
+
+#[test]
+fn times_keep_their_reach() {
+    let f = Fixture::new();
+    let e = f.engine();
+    let csv = |sql: &str| rows(&e, sql);
+    assert_eq!(
+        csv("select arrow_cast('2500-01-02T03:04:05', 'Timestamp(Second, None)')"),
+        "2500-01-02T03:04:05.000000000\n"
+    );
+    assert_eq!(
+        csv("select arrow_cast(-62135596800001, 'Timestamp(Millisecond, Some(\"UTC\"))')"),
+        "0000-12-31T23:59:59.999000000Z\n"
+    );
+    assert_eq!(csv("select arrow_cast(9223372036854775807, 'Timestamp(Second, None)')"), "9223372036854775807\n");
+}
+
+#[test]
+fn text_is_never_taken_for_null_or_obeyed() {
+    let f = Fixture::new();
+    let e = f.engine();
+    let with = |sql: &str, format: &Format, options: RenderOptions| {
+        runtime().block_on(async {
+            let mut out = Vec::new();
+            let query = e.sql(sql).await.unwrap();
+            render(query.stream().unwrap(), format, &options, &mut out).await.unwrap();
+            String::from_utf8(out).unwrap()
+        })
+    };
+    let na = RenderOptions { null_text: Some("NA".into()), header: false, ..RenderOptions::default() };
+    assert_eq!(with("select 'NA', null, '', 'N'", &Format::Csv, na), "\"NA\",NA,,N\n");
+    let terminal = RenderOptions { terminal: true, ..RenderOptions::default() };
+    for format in
+        [Format::Csv, Format::Line, Format::Markdown, Format::Tabs, Format::Json, Format::Jsonl, Format::Table]
+    {
+        let text = with("select chr(27) || '[2J' x, 'a' || chr(155) y", &format, terminal.clone());
+        assert!(!text.contains(['\u{1b}', '\u{9b}']), "{format:?}: {text:?}");
+        assert!(text.contains("[2J"), "{format:?}: {text:?}");
+    }
+    // What a program reads stays what it was.
+    let plain = with("select chr(27) x", &Format::Csv, RenderOptions::default());
+    assert_eq!(plain, "x\n\u{1b}\n");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::limits::{BATCH_TEXT_BYTES, ROW_TEXT_BYTES};
 use crate::model::{LogRecord, Resource, Scope, Span, SpanKind, StatusCode, Value};
 use crate::normalise::{Normaliser, ResourceColumns, Row, col};
 use crate::schema::{self, EVENTS, SOURCE_COLUMNS};
+use crate::scores::{RESULT_EVENT, Score};
 use crate::typed_json::{write_attributes, write_entry, write_value};
 pub(crate) use columns::Columns;
 use packed::Packer;
@@ -196,6 +197,40 @@ impl BatchBuilder {
         if log.span_id.is_zero() {
             return Err(RejectReason::ZeroSpanId);
         }
+        self.push_event(log)
+    }
+
+    /// Adds a score, as the log record that OpenTelemetry has for it. One that is about a whole trace belongs to no
+    /// span: its span id is zero.
+    ///
+    /// # Errors
+    /// As [`push_log`](Self::push_log), and for a time before 1970.
+    pub fn push_score(&mut self, score: &Score) -> Result<(), RejectReason> {
+        if score.trace_id.is_zero() {
+            return Err(RejectReason::ZeroTraceId);
+        }
+        let text = |s: &str| Value::Str(Cow::Owned(s.to_owned()));
+        let attributes = [
+            ("gen_ai.evaluation.name", Some(text(&score.name))),
+            ("gen_ai.evaluation.score.value", score.value.map(Value::Double)),
+            ("gen_ai.evaluation.score.label", score.label.as_deref().map(text)),
+            ("gen_ai.evaluation.explanation", score.explanation.as_deref().map(text)),
+            ("gen_ai.evaluation.source", score.source.as_deref().map(text)),
+        ];
+        let unix_nano = score.time_unix_nano.unwrap_or_default();
+        let time_unix_nano =
+            u64::try_from(unix_nano).map_err(|_| RejectReason::TimeBeforeEpoch { field: "time", unix_nano })?;
+        self.push_event(&LogRecord {
+            trace_id: score.trace_id,
+            span_id: score.span_id.unwrap_or_default(),
+            event_name: Cow::Borrowed(RESULT_EVENT),
+            time_unix_nano,
+            attributes: attributes.into_iter().filter_map(|(k, v)| Some((Cow::Borrowed(k), v?))).collect(),
+            ..LogRecord::default()
+        })
+    }
+
+    fn push_event(&mut self, log: &LogRecord<'_>) -> Result<(), RejectReason> {
         let time = optional_time("time", log.time_unix_nano)?;
         let observed = optional_time("observed time", log.observed_time_unix_nano)?;
         self.check_room(reject::log_text_bound(log)?)?;

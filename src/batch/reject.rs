@@ -24,6 +24,14 @@ pub enum RejectReason {
         /// Its value, nanoseconds since the epoch.
         unix_nano: u64,
     },
+    /// A time lies before 1970.
+    #[error("{field} {unix_nano} is before 1970")]
+    TimeBeforeEpoch {
+        /// Which time.
+        field: &'static str,
+        /// Its value, nanoseconds since the epoch.
+        unix_nano: i64,
+    },
     /// An attribute value nests too deep.
     #[error("attribute value nests deeper than {limit}")]
     TooDeep {

@@ -30,11 +30,14 @@ fn converted(cell: Cell<'_>) -> Option<Taken<'_>> {
 pub(crate) fn take<'a>(take: Take, value: &'a Value<'_>, span_start_unix_nano: u64) -> Option<Taken<'a>> {
     match take {
         Take::Text => text(value),
+        Take::TextBut(nothing) => text(value).filter(|_| !value.as_str().is_some_and(|s| nothing.contains(&s.trim()))),
+        Take::Messages => text(value).filter(|_| !value.as_str().is_some_and(are_all_empty)),
         Take::After(beginning) => {
             let rest = value.as_str()?.strip_prefix(beginning).filter(|rest| !rest.is_empty())?;
             converted(Cell::Text(Cow::Borrowed(rest)))
         }
         Take::Json => json(value),
+        Take::Words(words) => converted(Cell::Text(Cow::Borrowed(word(value, words)?))),
         Take::Provider => provider(value),
         Take::ProviderBeforeDot => provider_before_dot(value),
         Take::Unquoted => match unquoted(value.as_str()?) {
@@ -42,7 +45,7 @@ pub(crate) fn take<'a>(take: Take, value: &'a Value<'_>, span_start_unix_nano: u
             None => text(value),
         },
         Take::Verdict => match value {
-            Value::Bool(stopped) => converted(Cell::Text(Cow::Borrowed(if *stopped { "block" } else { "pass" }))),
+            Value::Bool(stopped) => converted(Cell::Text(Cow::Borrowed(if *stopped { "block" } else { "allow" }))),
             _ => None,
         },
         Take::Int => int(value),
@@ -62,6 +65,10 @@ pub(crate) fn take<'a>(take: Take, value: &'a Value<'_>, span_start_unix_nano: u
         },
         Take::FieldInt(paths) => converted(int(&first_field(value, paths)?)?.cell.into_owned()),
         Take::FieldDouble(paths) => converted(double(&first_field(value, paths)?)?.cell.into_owned()),
+        Take::FieldFinishReason(paths) => {
+            converted(Cell::Text(Cow::Owned(finish_reasons(&first_field(value, paths)?)?)))
+        }
+        Take::FieldArray(name) => converted(Cell::Text(Cow::Owned(field_array(value, name)?))),
         Take::FieldUsd(paths) => converted(Cell::Usd(usd(&first_field(value, paths)?)?.into())),
         Take::FieldJson(paths) => converted(Cell::Text(Cow::Owned(field_json(value, paths)?))),
         Take::SumUsd => converted(Cell::Usd(sum_usd(value)?.into())),
@@ -104,6 +111,40 @@ fn json<'a>(value: &'a Value<'_>) -> Option<Taken<'a>> {
         }
         other => text(other),
     }
+}
+
+/// Whether a JSON text is messages of which each has `parts`, and none has any.
+fn are_all_empty(text: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Message {
+        parts: Vec<serde::de::IgnoredAny>,
+    }
+    // Nearly all messages have content: look for empty parts before parsing.
+    let suspicious = memchr::memmem::find(text.as_bytes(), b"\"parts\": []").is_some()
+        || memchr::memmem::find(text.as_bytes(), b"\"parts\":[]").is_some();
+    suspicious
+        && serde_json::from_str::<Vec<Message>>(text).is_ok_and(|messages| messages.iter().all(|m| m.parts.is_empty()))
+}
+
+fn word(value: &Value<'_>, words: &[(&'static str, &'static str)]) -> Option<&'static str> {
+    let given = match value {
+        Value::Bool(true) => "true",
+        Value::Bool(false) => "false",
+        other => other.as_str()?,
+    };
+    words.iter().find(|(word, _)| word.eq_ignore_ascii_case(given)).map(|&(_, meaning)| meaning)
+}
+
+/// The array of that name in a JSON object.
+fn field_array(value: &Value<'_>, name: &str) -> Option<String> {
+    let Value::Map(fields) = object(value)? else { return None };
+    let (_, field) = fields.iter().find(|(key, _)| key == name)?;
+    if !matches!(field, Value::Array(items) if !items.is_empty()) {
+        return None;
+    }
+    let mut out = String::new();
+    write_value(&mut out, field);
+    Some(out)
 }
 
 /// Names of providers that OpenTelemetry has renamed.
@@ -153,12 +194,13 @@ fn integral(v: f64) -> Option<i64> {
 }
 
 fn int<'a>(value: &Value<'_>) -> Option<Taken<'a>> {
-    match value {
+    let taken = match value {
         Value::Int(v) => exact(Cell::Int(*v)),
         Value::Double(v) => converted(Cell::Int(integral(*v)?)),
         Value::Str(s) => converted(Cell::Int(s.trim().parse().ok()?)),
         _ => None,
-    }
+    };
+    taken.filter(|t| matches!(t.cell, Cell::Int(0..)))
 }
 
 fn double<'a>(value: &Value<'_>) -> Option<Taken<'a>> {
@@ -292,11 +334,15 @@ fn field_json(value: &Value<'_>, paths: &[&str]) -> Option<String> {
 
 /// The JSON object that a text holds.
 pub(crate) fn object(value: &Value<'_>) -> Option<Value<'static>> {
-    let text = value.as_str().filter(|s| s.len() <= PARSED_ATTRIBUTE_BYTES && s.trim_start().starts_with('{'))?;
-    read_value(text).ok()
+    read_value(object_text(value)?).ok()
+}
+
+/// A JSON object as text that is not too long to be parsed.
+fn object_text<'a>(value: &'a Value<'_>) -> Option<&'a str> {
+    value.as_str().filter(|s| s.len() <= PARSED_ATTRIBUTE_BYTES && s.trim_start().starts_with('{'))
 }
 
 pub(crate) fn first_field(value: &Value<'_>, paths: &[&str]) -> Option<Value<'static>> {
-    let text = value.as_str().filter(|s| s.len() <= PARSED_ATTRIBUTE_BYTES && s.trim_start().starts_with('{'))?;
+    let text = object_text(value)?;
     paths.iter().find_map(|path| field::find(text, path))
 }

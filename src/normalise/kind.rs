@@ -82,6 +82,14 @@ impl KindKey {
     }
 }
 
+/// Where the span of a whole run is also called an agent, but without an agent's name.
+const RUNS_CALLED_AGENTS: &str = "openinference.instrumentation.openai_agents";
+
+/// Whether a span that says it is an agent is the run as a whole, named after the workflow.
+pub(crate) fn is_whole_run(span: &Span<'_>, scope: &str) -> bool {
+    scope == RUNS_CALLED_AGENTS && !span.attributes.iter().any(|(key, _)| key == "agent.name" || key == "graph.node.id")
+}
+
 /// A span name that says the kind.
 pub(crate) struct NamedKind {
     pub(crate) name: Name,
@@ -94,6 +102,7 @@ pub(crate) struct NamedKind {
 
 /// Which names are meant.
 pub(crate) enum Name {
+    Any,
     Is(&'static str),
     StartsWith(&'static str),
 }
@@ -102,6 +111,7 @@ impl NamedKind {
     /// Whether a span is meant.
     pub(crate) fn matches(&self, span: &Span<'_>) -> bool {
         let named = match self.name {
+            Name::Any => true,
             Name::Is(name) => span.name == name,
             Name::StartsWith(beginning) => span.name.starts_with(beginning),
         };

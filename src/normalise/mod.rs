@@ -6,6 +6,7 @@
 
 mod convert;
 mod dialects;
+mod events;
 pub mod flatten;
 mod handoff;
 mod kind;
@@ -113,11 +114,15 @@ impl Normaliser {
             {
                 dialects.insert(d);
             }
-            if let Some(kinds) = entry.kinds
-                && kinds.rank < kind.0
-                && let Some(k) = value.as_str().and_then(|word| kinds.of(word))
-            {
-                kind = (kinds.rank, k);
+            for kinds in &entry.kinds {
+                if kinds.rank < kind.0
+                    && let Some(k) = value.as_str().and_then(|word| kinds.of(word))
+                {
+                    kind = (kinds.rank, k);
+                }
+            }
+            if let Some(group) = entry.group {
+                self.grouped.push((group, i));
             }
             if !entry.rules.is_empty() {
                 self.hits.push((i, entry));
@@ -134,6 +139,10 @@ impl Normaliser {
         if kind == Kind::Tool && handoff::is_handoff(span) {
             kind = Kind::Handoff;
         }
+        let is_whole_run = kind == Kind::Agent && kind::is_whole_run(span, &self.scope_name);
+        if is_whole_run {
+            kind = Kind::Workflow;
+        }
         self.apply_rules(span, kind, dialects, row, &mut winners);
         self.apply_groups(span, kind, dialects, row, &mut winners);
         let details = winners[col::INPUT_TOKENS].attribute_of(span);
@@ -141,7 +150,7 @@ impl Normaliser {
         if kind == Kind::Pending {
             usage::discard(row, &mut converted);
         } else {
-            usage::finish(&self.scope_name, details, row, &mut converted);
+            usage::finish(&self.scope_name, kind, details, row, &mut converted);
         }
         resource.fill(row, &mut converted);
         for winner in winners.iter().filter(|w| w.exact) {
@@ -152,9 +161,13 @@ impl Normaliser {
         if let Some(d) = dialects.iter().min_by_key(|&d| table.dialect_rank(d)) {
             row.set_str(col::DIALECT, table.dialect_name(d));
         }
+        events::fill(span, kind, row);
         fill_error(span, row);
         fill_first_token(span, row);
         fill_names(span, kind, resource, row);
+        if is_whole_run && !row.is_set(col::WORKFLOW_NAME) {
+            row.set_str(col::WORKFLOW_NAME, &span.name);
+        }
         if kind == Kind::Handoff {
             handoff::fill(span, row);
         }
@@ -266,6 +279,9 @@ fn fill_names<'a>(span: &'a Span<'_>, kind: Kind, resource: &'a ResourceColumns,
             name = name.strip_suffix(suffix).unwrap_or(name);
         }
         row.set_str(col::TOOL_NAME, name);
+    }
+    if kind == Kind::Guardrail && !row.is_set(col::POLICY_NAME) {
+        row.set_str(col::POLICY_NAME, &span.name);
     }
     if row.is_set(col::AGENT_NAME) && !row.is_set(col::AGENT_VERSION) {
         row.set_str(col::AGENT_VERSION, resource.service_version());

@@ -111,19 +111,25 @@ impl When {
 pub(crate) enum Take {
     /// Text as it is; other types as their text.
     Text,
+    /// Text as it is, unless it is one of these, which stand for nothing.
+    TextBut(&'static [&'static str]),
+    /// Messages as JSON text, unless not one of them has content.
+    Messages,
     /// Text after this beginning; text with another beginning is not taken.
     After(&'static str),
     /// Text that must be one JSON document.
     Json,
+    /// One of these words (a boolean counts as `true` or `false`), as the word beside it. Any other is not present.
+    Words(&'static [(&'static str, &'static str)]),
     /// Text as a provider name: lower case, older names replaced by today's.
     Provider,
     /// Likewise, up to the first dot: what follows names the provider's API.
     ProviderBeforeDot,
     /// Text that may be a JSON string, without its quotes.
     Unquoted,
-    /// Integer, also from text or an integral double.
+    /// Integer that is not negative, also from text or an integral double.
     Int,
-    /// Whether a guardrail stopped the run, as `block` or `pass`.
+    /// Whether a guardrail stopped the run, as `block` or `allow`.
     Verdict,
     /// Float, also from text or an integer.
     Double,
@@ -139,12 +145,16 @@ pub(crate) enum Take {
     TimeSinceStart,
     /// Milliseconds when an integer, seconds when a float, to nanoseconds.
     MsOrSecondsToNs,
-    /// The first of these dotted paths that leads to a value in a JSON text, taken as text.
+    /// The first of these dotted paths (a number is an index) that leads to a value in a JSON text, taken as text.
     FieldText(&'static [&'static str]),
     /// Likewise, taken as integer.
     FieldInt(&'static [&'static str]),
     /// Likewise, taken as float.
     FieldDouble(&'static [&'static str]),
+    /// Likewise, taken as finish reason.
+    FieldFinishReason(&'static [&'static str]),
+    /// The array of that name in a JSON object, as JSON.
+    FieldArray(&'static str),
     /// Likewise, taken as dollars.
     FieldUsd(&'static [&'static str]),
     /// Likewise, but the value may be an object or array; taken as JSON.

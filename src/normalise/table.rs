@@ -26,9 +26,11 @@ pub(crate) struct Entry {
     /// Dialect that the key proves, by position; only with that value if there is one.
     pub(crate) marks: Option<(usize, Option<&'static str>)>,
     /// How the key's value names the kind.
-    pub(crate) kinds: Option<&'static KindKey>,
+    pub(crate) kinds: Vec<&'static KindKey>,
     /// Columns that it may fill.
     pub(crate) rules: Vec<Ranked>,
+    /// The family of dotted keys that it is of as well, by position.
+    pub(crate) group: Option<usize>,
 }
 
 /// A rule and its precedence within its column; lower wins.
@@ -67,7 +69,7 @@ impl Table {
                 entries.entry(key).or_default().marks = Some((d, Some(value)));
             }
             for kinds in dialect.kinds {
-                entries.entry(kinds.key).or_default().kinds = Some(kinds);
+                entries.entry(kinds.key).or_default().kinds.push(kinds);
             }
             let first = dialect.overrides.iter().enumerate().map(|(i, r)| (d * OVERRIDE_STEP + i, r));
             let own = dialect.rules.iter().enumerate().map(|(i, r)| (RULES + d * DIALECT_STEP + i, r));
@@ -80,13 +82,24 @@ impl Table {
                 groups.push(RankedGroup { rank: rank as u16, dialect: d, group });
             }
         }
-        Table { entries, groups }
+        let mut table = Table { entries: HashMap::default(), groups };
+        for (key, entry) in &mut entries {
+            entry.group = table.group_of(key);
+        }
+        table.entries = entries;
+        table
     }
 
     /// What is known about a key.
     #[inline]
     pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)
+    }
+
+    /// Every key that is known.
+    #[cfg(test)]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.entries.keys().copied()
     }
 
     /// The family of dotted keys that a key belongs to.

@@ -3,6 +3,7 @@ use super::*;
 use crate::model::Resource;
 
 mod dialects;
+mod frameworks;
 
 fn span(attributes: Vec<(&'static str, Value<'static>)>) -> Span<'static> {
     Span {
@@ -131,7 +132,7 @@ fn the_model_name_depends_on_the_scope() {
     let s = span(vec![("llm.model_name", "m-1".into()), ("openinference.span.kind", "LLM".into())]);
     let (columns, _) = normalised(&s, "openinference.instrumentation.openai");
     assert_eq!((get(&columns, "request_model"), get(&columns, "response_model")), (None, Some("m-1")));
-    let (columns, _) = normalised(&s, "openinference.instrumentation.langchain");
+    let (columns, _) = normalised(&s, "openinference.instrumentation.llama_index");
     assert_eq!((get(&columns, "request_model"), get(&columns, "response_model")), (Some("m-1"), None));
 }
 

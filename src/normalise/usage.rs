@@ -1,6 +1,7 @@
 //! Token counts in one meaning: input with cached tokens, output with reasoning tokens.
 
 use super::convert::object;
+use super::kind::Kind;
 use super::{Cell, Row, col};
 use crate::model::{Attributes, Value};
 
@@ -29,7 +30,14 @@ pub(crate) fn discard(row: &mut Row<'_>, mut converted: impl FnMut(usize)) {
 
 /// Converts counts that the source keeps apart, and fills what follows from the others. `details` is the attribute
 /// that the input count came from. Calls `converted` with every column that no longer holds what the source said.
-pub(crate) fn finish(scope: &str, details: Option<&Value<'_>>, row: &mut Row<'_>, mut converted: impl FnMut(usize)) {
+pub(crate) fn finish(
+    scope: &str,
+    kind: Kind,
+    details: Option<&Value<'_>>,
+    row: &mut Row<'_>,
+    mut converted: impl FnMut(usize),
+) {
+    let mut added_twice = false;
     if let (Some(output), Some(reasoning)) = (row.int(col::OUTPUT_TOKENS), row.int(col::REASONING_TOKENS))
         && scope == ADDS_REASONING_TWICE
         && (0..=output).contains(&reasoning)
@@ -37,6 +45,7 @@ pub(crate) fn finish(scope: &str, details: Option<&Value<'_>>, row: &mut Row<'_>
     {
         row.set(col::OUTPUT_TOKENS, Cell::Int(output - reasoning));
         converted(col::OUTPUT_TOKENS);
+        added_twice = true;
     }
     if let Some((input, output)) = details.and_then(object).as_ref().and_then(disjoint) {
         row.set(col::INPUT_TOKENS, Cell::Int(input));
@@ -59,8 +68,13 @@ pub(crate) fn finish(scope: &str, details: Option<&Value<'_>>, row: &mut Row<'_>
             _ => row.set_str(col::USAGE_CONVENTION, "inclusive"),
         }
     }
+    if added_twice {
+        row.set_str(col::USAGE_CONVENTION, "reasoning_twice");
+    }
+    // Embeddings put out no tokens, whether the source says so or not.
+    let output = row.int(col::OUTPUT_TOKENS).or((kind == Kind::Embedding).then_some(0));
     if !row.is_set(col::TOTAL_TOKENS)
-        && let (Some(input), Some(output)) = (row.int(col::INPUT_TOKENS), row.int(col::OUTPUT_TOKENS))
+        && let (Some(input), Some(output)) = (row.int(col::INPUT_TOKENS), output)
         && let Some(total) = input.checked_add(output)
     {
         row.set(col::TOTAL_TOKENS, Cell::Int(total));

@@ -3,7 +3,8 @@
 //! OpenTelemetry puts one result in an event `gen_ai.evaluation.result`, or the same keys on the span itself.
 //! OpenInference puts lists on the span: `evaluations.0.evaluation.name` and so on, `annotations.0.annotation.name` for
 //! the same thing, and both with `trace.` or `session.` before them when the result is about more than the span; a
-//! span that is one evaluation has `evaluation.name` without a list.
+//! span that is one evaluation has `evaluation.name` without a list. Scores that come from files are stored in the form
+//! of OpenTelemetry, with `gen_ai.evaluation.source` for who judged.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use crate::model::{Span, Value};
 use crate::typed_json::TypedJsonError;
 
 /// Event, or log record, that is one result.
-const RESULT_EVENT: &str = "gen_ai.evaluation.result";
+pub(crate) const RESULT_EVENT: &str = "gen_ai.evaluation.result";
 const GEN_AI: &str = "gen_ai.evaluation.";
 const SINGLE: &str = "evaluation.";
 
@@ -152,6 +153,7 @@ fn place(key: &str) -> Option<(Place, Field)> {
             "score.value" => Field::Score,
             "score.label" => Field::Label,
             "explanation" => Field::Explanation,
+            "source" => Field::Annotator,
             _ => return None,
         };
         return Some((Place::GenAi, field));

@@ -1,11 +1,13 @@
 //! What judges said about runs: evaluation results inside spans, and files of scores that come later.
 //!
 //! [`evaluations`] reads the results that instrumentation wrote on spans and their events. [`read_scores`] reads a file
-//! of scores from somewhere else. Neither stores anything.
+//! of scores from somewhere else; [`BatchBuilder::push_score`](crate::batch::BatchBuilder::push_score) makes rows of
+//! them.
 
 mod extract;
 mod import;
 
+pub(crate) use extract::RESULT_EVENT;
 pub use extract::{EventText, evaluations, evaluations_of_span};
 pub use import::{IGNORED_NAMES, Score, ScoreReject, ScoresError, ScoresFile, read_scores};
 

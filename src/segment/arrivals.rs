@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
 use arrow::compute::interleave_record_batch;
@@ -190,39 +191,23 @@ impl Arrivals {
         places: &'p [Place],
         rows: impl Fn(&SpanBatch) -> &RecordBatch,
     ) -> Vec<&'p [Place]> {
-        self.chunks_of(places, rows, GATHER_ROWS, GATHER_BYTES)
-    }
-
-    /// [`Arrivals::chunks`] with bounds of one's own.
-    pub(crate) fn chunks_of<'p>(
-        &self,
-        places: &'p [Place],
-        rows: impl Fn(&SpanBatch) -> &RecordBatch,
-        max_rows: usize,
-        max_bytes: usize,
-    ) -> Vec<&'p [Place]> {
-        let sizes: Vec<usize> = self
-            .batches
-            .iter()
-            .map(|b| {
-                let r = rows(b);
-                r.get_array_memory_size() / r.num_rows().max(1)
-            })
-            .collect();
+        let row_bytes = self.row_bytes(rows);
         let mut out = Vec::new();
-        let (mut first, mut bytes) = (0, 0);
-        for (i, p) in places.iter().enumerate() {
-            let size = sizes[p.0 as usize];
-            if i > first && (i - first >= max_rows || bytes + size > max_bytes) {
-                out.push(&places[first..i]);
-                (first, bytes) = (i, 0);
-            }
-            bytes += size;
-        }
-        if first < places.len() {
-            out.push(&places[first..]);
+        let mut rest = places;
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at(chunk_len(rest, &row_bytes, GATHER_ROWS, GATHER_BYTES));
+            out.push(chunk);
+            rest = after;
         }
         out
+    }
+
+    /// Bytes that a row of each batch takes on average.
+    pub(crate) fn row_bytes(&self, rows: impl Fn(&SpanBatch) -> &RecordBatch) -> Vec<usize> {
+        // Columns of a decoded batch share one buffer: what they hold themselves is what counts.
+        let own = |c: &ArrayRef| c.to_data().get_slice_memory_size().unwrap_or_else(|_| c.get_array_memory_size());
+        let bytes = |r: &RecordBatch| r.columns().iter().map(own).sum::<usize>() / r.num_rows().max(1);
+        self.batches.iter().map(|b| bytes(rows(b))).collect()
     }
 
     /// The span rows at `places`, with the columns of `schema`.
@@ -366,6 +351,16 @@ impl Arrivals {
     }
 }
 
+/// How many of the first places stay within both bounds; at least one.
+pub(crate) fn chunk_len(places: &[Place], row_bytes: &[usize], max_rows: usize, max_bytes: usize) -> usize {
+    let mut bytes = 0usize;
+    let fits = |p: &&Place| {
+        bytes = bytes.saturating_add(row_bytes[p.0 as usize]);
+        bytes <= max_bytes
+    };
+    places.iter().take(max_rows).take_while(fits).count().max(places.len().min(1))
+}
+
 fn gather<'b>(
     batches: impl Iterator<Item = &'b RecordBatch>,
     places: &[Place],
@@ -392,6 +387,9 @@ fn gather<'b>(
 
 /// The columns of `schema`, by name; columns that the batch lacks are NULL.
 pub(crate) fn project(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    if Arc::ptr_eq(batch.schema_ref(), schema) {
+        return Ok(batch.clone());
+    }
     let columns: Vec<ArrayRef> = schema
         .fields()
         .iter()

@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use memchr::memmem;
 
 use super::Table;
 use super::arrivals::Place;
-use crate::batch::{Columns, SpanBatch};
+use crate::batch::{Columns, PackedEvent, SpanBatch, unpack_events};
 use crate::derive::{
     BatchLogs, BatchRows, Deriver, Kind, RunRow, SpanDerived, SpanRow, Status, SyntheticCall, Tokens, UsageRow,
 };
-use crate::model::TraceId;
-use crate::schema::{Column, Origin};
-use crate::typed_json::write_string;
+use crate::model::{SpanId, TraceId};
+use crate::schema::{Column, Origin, PACKED_EVENTS};
+use crate::scores::{Evaluation, EventText, RESULT_EVENT, Target, evaluations};
+use crate::typed_json::{TypedJsonError, write_string};
 
 /// Derives trace by trace, and gathers what comes out.
 pub(crate) struct Derived<'a> {
+    batches: &'a [SpanBatch],
     spans: Vec<BatchRows<'a>>,
     logs: Vec<BatchLogs<'a>>,
     deriver: Deriver,
@@ -36,6 +39,7 @@ impl<'a> Derived<'a> {
     pub(crate) fn new(batches: &'a [SpanBatch]) -> Self {
         let stored = |table: Table| Columns::new(&part_of(table, |c| c.origin != Origin::Computed));
         Derived {
+            batches,
             spans: batches.iter().map(|b| BatchRows::new(&b.spans)).collect(),
             logs: batches.iter().map(|b| BatchLogs::new(&b.logs)).collect(),
             deriver: Deriver::default(),
@@ -67,7 +71,64 @@ impl<'a> Derived<'a> {
             let version = derived.spans.get(call.llm).and_then(|d| d.run_agent_version);
             push_call(&mut self.calls, trace, call, version);
         }
-        [usize::from(derived.run.is_some()), derived.usage.len(), derived.calls.len(), 0]
+        let mut scores = 0;
+        for (row, &(batch, at)) in rows.iter().zip(spans) {
+            scores += self.push_scores(trace, row.span_id, row.attributes, self.own_events(batch, at).as_deref());
+        }
+        for log in logs.iter().filter(|l| l.name == Some(RESULT_EVENT)) {
+            let event = EventText { name: RESULT_EVENT, time_unix_nano: log.time, attributes: log.attributes };
+            scores += self.push_results(trace, log.span_id, evaluations(None, [event]));
+        }
+        [usize::from(derived.run.is_some()), derived.usage.len(), derived.calls.len(), scores]
+    }
+
+    /// Events of a span, if any of them may be the result of an evaluation.
+    fn own_events(&self, batch: u32, row: u32) -> Option<Vec<PackedEvent>> {
+        let column = self.batches[batch as usize].spans.column_by_name(PACKED_EVENTS)?.as_binary_opt::<i32>()?;
+        let bytes = column.is_valid(row as usize).then(|| column.value(row as usize))?;
+        memmem::find(bytes, RESULT_EVENT.as_bytes())?;
+        unpack_events(bytes).ok()
+    }
+
+    /// The scores that a span brings; how many they are.
+    fn push_scores(
+        &mut self,
+        trace: TraceId,
+        span: SpanId,
+        attributes: Option<&str>,
+        events: Option<&[PackedEvent]>,
+    ) -> usize {
+        let events = events.unwrap_or_default().iter().map(|e| EventText {
+            name: e.name.as_deref().unwrap_or_default(),
+            time_unix_nano: e.time,
+            attributes: e.attributes.as_deref(),
+        });
+        self.push_results(trace, span, evaluations(attributes, events))
+    }
+
+    /// Attributes that are no typed JSON, which only a caller of the store can bring in, hold no results.
+    fn push_results(
+        &mut self,
+        trace: TraceId,
+        span: SpanId,
+        results: Result<Vec<Evaluation>, TypedJsonError>,
+    ) -> usize {
+        let results = results.unwrap_or_default();
+        for e in &results {
+            let target = if span.is_zero() { Target::Trace } else { e.target };
+            let mut w = RowWriter::new(&mut self.scores);
+            w.id(Some(&trace.0));
+            w.id(Some(span.0.as_slice()).filter(|_| target == Target::Span));
+            w.text(Some(target.as_str()));
+            w.text(Some(&e.name));
+            w.double(e.value);
+            w.text(e.label.as_deref());
+            w.text(e.explanation.as_deref());
+            w.text(Some(&e.source));
+            w.int(e.time_unix_nano);
+            w.end();
+        }
+        results.len()
     }
 
     /// The columns beside the spans so far, in their order; starts anew.
@@ -168,6 +229,13 @@ impl RowWriter<'_> {
             json.push(']');
         }
         self.text(Some(&json));
+    }
+
+    fn double(&mut self, v: Option<f64>) {
+        let at = self.next();
+        if let Some(v) = v {
+            self.columns.double(at, v);
+        }
     }
 
     fn usd(&mut self, v: Option<i128>) {

@@ -166,7 +166,9 @@ impl Store {
         let file = File::on_backend(name, backend, options.cache_bytes)?;
         let fresh = {
             let txn = file.begin_read()?;
-            matches!(txn.open_table(META), Err(redb::TableError::TableDoesNotExist(_)))
+            file::guarded(name, "meta", || {
+                Ok(matches!(txn.open_table(META), Err(redb::TableError::TableDoesNotExist(_))))
+            })?
         };
         if fresh {
             fill(&file)?;

@@ -46,20 +46,24 @@ impl<'t> Change<'t> {
         Ok(())
     }
 
-    /// Adds a batch to the tail.
-    pub(super) fn append_tail(&mut self, batch: &SpanBatch, traces: (TraceId, TraceId), sorted: bool) -> Result<()> {
+    /// Adds a batch to the tail; returns the bytes that it takes there.
+    pub(super) fn append_tail(&mut self, batch: &SpanBatch, traces: (TraceId, TraceId), sorted: bool) -> Result<usize> {
         let sequence = self.head.tail_next;
         let bytes = tail::encode(self.file.path(), sequence, batch, traces, sorted)?;
         let mut table = self.txn.open_table(TAIL).map_err(|e| self.error("tail", e))?;
         table.insert(sequence, bytes.as_slice()).map_err(|e| self.error("tail", e))?;
         self.head.tail_next += 1;
-        Ok(())
+        Ok(bytes.len())
     }
 
     /// Adds rows to the tail as runs sorted by trace.
     pub(super) fn append_runs(&mut self, rows: &Arrivals) -> Result<()> {
-        let runs = tail::runs(rows).map_err(|e| Error::engine(self.file.path(), "sort rows", e))?;
-        runs.iter().try_for_each(|(batch, traces)| self.append_tail(batch, *traces, true))
+        let path = self.file.path();
+        let mut runs = tail::Runs::new(rows);
+        while let Some((batch, traces)) = runs.next().map_err(|e| Error::engine(path, "sort rows", e))? {
+            runs.took(batch.spans.num_rows(), self.append_tail(&batch, traces, true)?);
+        }
+        Ok(())
     }
 
     /// Drops all tail batches before `next`.
@@ -143,6 +147,8 @@ impl<'t> Change<'t> {
 /// How the tail is emptied.
 pub(super) struct Drain<'a> {
     pub(super) snapshot: &'a Snapshot,
+    /// Rows that arrived after those of the tail and were never written.
+    pub(super) held: &'a Arrivals,
     /// Spans per trace in the tail.
     pub(super) traces: &'a HashMap<TraceId, u64>,
     /// Spans per segment.
@@ -153,13 +159,14 @@ pub(super) struct Drain<'a> {
 
 impl Drain<'_> {
     /// Seals the traces for which `select` says yes and writes the others back as new batches. A tail that is larger
-    /// than memory is merged one range of trace ids after the other; its runs are sorted by trace for that.
+    /// than memory is merged one range of trace ids after the other; its runs are sorted by trace, so that few of them
+    /// reach into several ranges.
     pub(super) fn run(&self, change: &mut Change<'_>, select: impl Fn(&TraceId) -> bool) -> Result<()> {
         let path = change.file.path().to_path_buf();
         let segments: Vec<Segment> = self.snapshot.sealed();
         let headers = &self.snapshot.state().tail;
         let next = self.snapshot.state().head.tail_next;
-        let mut open: BTreeMap<u64, Arrivals> = BTreeMap::new();
+        let mut open: BTreeMap<u64, SpanBatch> = BTreeMap::new();
         let mut keep = Arrivals::default();
         let engine = |e| Error::engine(&path, "merge the tail", e);
         for range in self.ranges() {
@@ -170,24 +177,20 @@ impl Drain<'_> {
                     continue;
                 }
                 let batch = match open.remove(&sequence) {
-                    Some(rest) => rest,
-                    None => {
-                        let mut one = Arrivals::default();
-                        one.push(self.snapshot.tail_batch(sequence)?).map_err(engine)?;
-                        one
-                    }
+                    Some(batch) => batch,
+                    None => self.snapshot.tail_batch(sequence)?,
                 };
                 if last > *range.end() {
-                    let here = batch.select(|t| t <= range.end()).map_err(engine)?;
-                    open.insert(sequence, batch.select(|t| t > range.end()).map_err(engine)?);
-                    here.batches().iter().try_for_each(|b| rows.push(b.clone())).map_err(engine)?;
-                } else {
-                    batch.batches().iter().try_for_each(|b| rows.push(b.clone())).map_err(engine)?;
+                    open.insert(sequence, batch.clone());
                 }
+                rows.push(batch).map_err(engine)?;
             }
-            let assembled = assemble(&segments, &rows, &select).map_err(|e| e.at(&path))?;
+            self.held.batches().iter().try_for_each(|b| rows.push(b.clone())).map_err(engine)?;
+            // Batches are not cut where a range ends: what lies outside it is passed over here.
+            let assembled = assemble(&segments, &rows, |t| range.contains(t) && select(t)).map_err(|e| e.at(&path))?;
             change.seal(&assembled, self.segment_spans)?;
-            let rest = rows.select(|t| !select(t)).map_err(engine)?;
+            drop(assembled);
+            let rest = rows.select(|t| range.contains(t) && !select(t)).map_err(engine)?;
             rest.batches().iter().try_for_each(|b| keep.push(b.clone())).map_err(engine)?;
         }
         change.drop_tail(next)?;

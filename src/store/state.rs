@@ -9,7 +9,7 @@ use parquet::file::metadata::ParquetMetaData;
 use redb::{ReadTransaction, ReadableTable};
 
 use super::chunks;
-use super::file::{File, redb_error};
+use super::file::{File, guarded, redb_error};
 use super::format::{self, Hash, Head, Info, LogBody, SegmentDesc, Superseded, TailHeader};
 use super::tables::{LOG, META, TAIL, meta};
 use super::tail;
@@ -246,7 +246,7 @@ pub(super) fn read_head(path: &Path, txn: &ReadTransaction) -> Result<Head> {
 }
 
 pub(super) fn read_writer(path: &Path, txn: &ReadTransaction) -> Result<Option<format::WriterInfo>> {
-    match get(path, txn, meta::WRITER)? {
+    match guarded(path, "meta[writer]", || get(path, txn, meta::WRITER))? {
         Some(bytes) => format::decode_checked(path, "meta[writer]", &bytes, 3).map(Some),
         None => Ok(None),
     }

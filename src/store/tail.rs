@@ -19,15 +19,18 @@ use super::file::guarded;
 use super::format::{TailHeader, add_checksum, checked, decode_prefixed, encode_prefixed};
 use crate::batch::SpanBatch;
 use crate::error::{Error, Result};
-use crate::limits::{RUN_BYTES, RUN_ROWS, TAIL_BATCH_BYTES};
+use crate::limits::{RUN_BYTES, RUN_PAGE_BYTES, RUN_ROWS, TAIL_BATCH_BYTES};
 use crate::model::TraceId;
 use crate::schema;
-use crate::segment::arrivals::{Arrivals, project};
+use crate::segment::arrivals::{Arrivals, Place, chunk_len, project};
 
 /// zstd level of commits, which may stay in the tail for a while.
 const COMMIT_LEVEL: i32 = 1;
 /// zstd level of sorted runs, which are written again as soon as an import ends: speed is all that counts.
 const RUN_LEVEL: i32 = -2;
+
+/// How full of its page a run should be: runs vary a little, and one byte too many takes a page twice as large.
+const RUN_FILL_PERCENT: u128 = 95;
 
 /// Rows rarely compress better than this.
 const USUAL_RATIO: usize = 8;
@@ -87,7 +90,8 @@ fn stream(rows: &RecordBatch) -> Result<Vec<u8>, arrow::error::ArrowError> {
         .map(|(f, _)| f.clone())
         .collect();
     let rows = project(rows, &std::sync::Arc::new(Schema::new(used)))?;
-    let mut writer = StreamWriter::try_new(Vec::new(), rows.schema_ref())?;
+    let room = Vec::with_capacity(rows.get_array_memory_size().min(TAIL_BATCH_BYTES));
+    let mut writer = StreamWriter::try_new(room, rows.schema_ref())?;
     writer.write(&rows)?;
     writer.finish()?;
     writer.into_inner()
@@ -166,19 +170,52 @@ pub(super) fn place(sequence: u64) -> String {
 /// Rows sorted by trace id, with the smallest and the largest.
 type Run = (SpanBatch, (TraceId, TraceId));
 
-/// All rows as batches sorted by trace id, each small enough to be decoded beside many others.
-pub(super) fn runs(arrivals: &Arrivals) -> Result<Vec<Run>, arrow::error::ArrowError> {
-    let (spans, logs) = arrivals.sorted_by_trace();
-    let mut out = Vec::new();
-    for chunk in arrivals.chunks_of(&spans, |b| &b.spans, RUN_ROWS, RUN_BYTES) {
-        let rows = arrivals.gather_spans(chunk, &schema::pipeline())?;
-        out.push(with_range(SpanBatch::of_spans(rows)));
+/// All rows as batches sorted by trace id, made one after the other, each small enough to be decoded beside many others.
+pub(super) struct Runs<'a> {
+    arrivals: &'a Arrivals,
+    spans: Vec<Place>,
+    logs: Vec<Place>,
+    /// Bytes per row of each batch, of both.
+    row_bytes: [Vec<usize>; 2],
+    /// How many of both were handed out.
+    done: [usize; 2],
+    /// Spans in the next run.
+    rows: usize,
+}
+
+impl<'a> Runs<'a> {
+    pub(super) fn new(arrivals: &'a Arrivals) -> Self {
+        let (spans, logs) = arrivals.sorted_by_trace();
+        let row_bytes = [arrivals.row_bytes(|b| &b.spans), arrivals.row_bytes(|b| &b.logs)];
+        Runs { arrivals, spans, logs, row_bytes, done: [0; 2], rows: RUN_ROWS }
     }
-    for chunk in arrivals.chunks_of(&logs, |b| &b.logs, RUN_ROWS, RUN_BYTES) {
-        let rows = arrivals.gather_logs(chunk)?;
-        out.push(with_range(SpanBatch::of_logs(rows)));
+
+    pub(super) fn next(&mut self) -> Result<Option<Run>, arrow::error::ArrowError> {
+        let [spans, logs] = [&self.spans[self.done[0]..], &self.logs[self.done[1]..]];
+        if !spans.is_empty() {
+            let chunk = &spans[..chunk_len(spans, &self.row_bytes[0], self.rows, RUN_BYTES)];
+            self.done[0] += chunk.len();
+            let rows = self.arrivals.gather_spans(chunk, &schema::pipeline())?;
+            return Ok(Some(with_range(SpanBatch::of_spans(rows))));
+        }
+        if !logs.is_empty() {
+            let chunk = &logs[..chunk_len(logs, &self.row_bytes[1], RUN_ROWS, RUN_BYTES)];
+            self.done[1] += chunk.len();
+            let rows = self.arrivals.gather_logs(chunk)?;
+            return Ok(Some(with_range(SpanBatch::of_logs(rows))));
+        }
+        Ok(None)
     }
-    Ok(out)
+
+    /// Learns how many bytes a run took. redb's pages double in size, and the whole page is written: the next run
+    /// should nearly fill one, not reach a little into the next size.
+    pub(super) fn took(&mut self, spans: usize, bytes: usize) {
+        if spans > 0 && bytes > 0 {
+            let aim = RUN_PAGE_BYTES as u128 * RUN_FILL_PERCENT / 100;
+            let rows = spans as u128 * aim / bytes as u128;
+            self.rows = usize::try_from(rows).unwrap_or(RUN_ROWS).clamp(RUN_ROWS / 4, RUN_ROWS * 4);
+        }
+    }
 }
 
 fn with_range(batch: SpanBatch) -> Run {

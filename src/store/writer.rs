@@ -133,7 +133,7 @@ impl Writer {
                 change.append_runs(&import)?;
             }
             match &joined {
-                Some(batch) => change.append_tail(batch, tail::trace_range(batch), false),
+                Some(batch) => change.append_tail(batch, tail::trace_range(batch), false).map(drop),
                 None => Ok(()),
             }
         })?;
@@ -192,16 +192,14 @@ impl Writer {
     }
 
     fn seal_everything(&mut self) -> Result<()> {
-        if self.pending.is_empty() && self.tail.is_empty() {
-            if !self.import.is_empty() {
-                let all = self.import.traces().into_iter().collect();
-                self.seal_import(&all)?;
-                self.import = Arrivals::default();
-            }
-            return Ok(());
+        // Nothing of it has to be written to the tail first: one transaction seals it all.
+        let mut held = std::mem::take(&mut self.import);
+        let batches = std::mem::take(&mut self.pending);
+        if !batches.is_empty() {
+            let joined = join(&batches).map_err(|e| self.engine(e))?;
+            held.push(joined).map_err(|e| self.engine(e))?;
         }
-        self.commit_rows()?;
-        self.drain(|_| true)
+        self.drain(&held, |_| true)
     }
 
     /// Seals quiet traces once the tail has grown over its bound, and all of it when hardly any are quiet.
@@ -218,9 +216,9 @@ impl Writer {
         let held: u64 = chosen.iter().filter_map(|id| self.tail.get(id)).map(|t| t.spans).sum();
         let crowded = spans >= o.tail_seal_spans.saturating_mul(4) || bytes >= o.tail_seal_bytes.saturating_mul(4);
         if held * 2 >= spans {
-            self.drain(|t| chosen.contains(t))
+            self.drain(&Arrivals::default(), |t| chosen.contains(t))
         } else if crowded {
-            self.drain(|_| true)
+            self.drain(&Arrivals::default(), |_| true)
         } else {
             Ok(())
         }
@@ -231,14 +229,16 @@ impl Writer {
         state.tail.values().fold((0, 0), |(s, b), h| (s + h.spans, b + h.raw_bytes[0] + h.raw_bytes[1]))
     }
 
-    fn drain(&mut self, select: impl Fn(&TraceId) -> bool) -> Result<()> {
+    /// Seals the traces of the tail and of `held` for which `select` says yes.
+    fn drain(&mut self, held: &Arrivals, select: impl Fn(&TraceId) -> bool) -> Result<()> {
         let snapshot = self.shared.snapshot()?;
-        if snapshot.state().tail.is_empty() {
+        if snapshot.state().tail.is_empty() && held.is_empty() {
             return Ok(());
         }
         let counts: HashMap<TraceId, u64> = self.tail.iter().map(|(id, t)| (*id, t.spans)).collect();
         let drain = Drain {
             snapshot: &snapshot,
+            held,
             traces: &counts,
             segment_spans: self.shared.options.segment_spans,
             memory_bytes: self.shared.options.import_buffer_bytes as u64,

@@ -51,6 +51,14 @@ fn json_in_every_layout() {
     }
 }
 
+/// Looking for a line again behind each document would take hours.
+#[test]
+fn many_documents_on_one_line_take_time_in_proportion() {
+    let one = request_json(&[span_json(0)]);
+    let got = gather(format!("{one}{}{one}", "{}".repeat(1 << 20)).as_bytes());
+    assert_eq!((got.names.len(), got.rejected.len()), (2, 0), "{:?}", got.rejected);
+}
+
 #[test]
 fn members_may_come_in_any_order() {
     let span = span_json(0);

@@ -22,6 +22,13 @@ pub(crate) struct Gather {
     pub(crate) rejected: Vec<Rejected>,
 }
 
+impl Gather {
+    /// The batch of everything so far.
+    pub(crate) fn finish(mut self) -> SpanBatch {
+        self.builder.finish()
+    }
+}
+
 impl Sink for Gather {
     fn begin_resource(&mut self, resource: &Resource<'_>) {
         self.builder.begin_resource(resource);

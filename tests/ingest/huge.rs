@@ -9,6 +9,7 @@ use spanfile::limits::{DOCUMENT_BYTES, READ_BYTES};
 use spanfile::model::{LogRecord, Resource, Scope, Span};
 
 use super::requests::{request_pb, span_json, span_pb};
+use crate::store::allocations::measured;
 
 /// Makes its bytes on the fly: a head, many records, a tail.
 struct Generated<F> {
@@ -154,6 +155,21 @@ fn a_huge_unknown_member_is_passed_over() {
     let mut gather = super::gather::Gather::default();
     let summary = ingest("huge", reader, &mut gather).unwrap();
     assert_eq!((summary.spans, summary.rejected), (1, 0), "{:?}", gather.rejected);
+}
+
+#[test]
+fn many_unknown_members_do_not_fill_the_memory() {
+    // Nearly every read ends within a key.
+    const KEY_BYTES: usize = 60_000;
+    let key = "k".repeat(KEY_BYTES);
+    let record = move |_| format!("\"{key}\":1,").into_bytes();
+    let tail = format!("{}{}]}}]}}]}}\n", &HEAD[1..], fixed(0)).into_bytes();
+    let produced = Rc::new(Cell::new(0));
+    let reader = Generated { pending: b"{".to_vec(), at: 0, next: 0, count: 1500, record, tail, produced };
+    let mut gather = super::gather::Gather::default();
+    let (summary, used) = measured(|| ingest("huge", reader, &mut gather).unwrap());
+    assert_eq!((summary.spans, summary.rejected), (1, 0), "{:?}", gather.rejected);
+    assert!(summary.bytes > 10 * DOCUMENT_BYTES as u64 && used.peak < 5 * DOCUMENT_BYTES as u64, "{used:?}");
 }
 
 /// Tag and length of a length-delimited field.

@@ -2,6 +2,7 @@
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use spanfile::ingest::{Position, RejectClass};
+use spanfile::limits::{DOCUMENT_BYTES, RECORD_BYTES};
 
 use super::gather::{Gathered, Rejected, gather};
 use super::requests::{request_json, request_pb, span_json, span_pb};
@@ -221,6 +222,13 @@ fn cut_protobuf_keeps_what_was_whole() {
             assert_eq!(*position, Position { line: None, byte: second as u64 });
         }
     }
+    // Within the header of a second message that follows without framing.
+    for rest in [&[0x0a][..], &[0x0a, 0x80], &[0x8a, 0x80]] {
+        let cut = [&input, rest].concat();
+        let got = gather(&cut);
+        assert_eq!(got.names, ["s0", "s1"]);
+        only(&got, &cut, None, rest, "ends within a protobuf message");
+    }
     let framed = [&(input.len() as u32).to_be_bytes()[..], &input, &[0, 0]].concat();
     let got = gather(&framed);
     assert_eq!((got.names.len(), got.rejected.len()), (2, 1));
@@ -315,4 +323,36 @@ fn many_empty_values_do_not_fill_the_memory() {
         assert!(got.rejected[0].reason.contains("values in one record"), "{}", got.rejected[0].reason);
         assert_eq!(got.rejected[0].span_id.map(|id| id.to_string()).as_deref(), Some("0000000000000008"));
     }
+}
+
+#[test]
+fn numbers_without_end_and_words_that_mean_nothing_are_rejected() {
+    let digits = "1".repeat(3 * DOCUMENT_BYTES);
+    let good = request_json(&[span_json(0)]);
+    for key in ["resourceMetrics", "unknown"] {
+        let bad = format!("{{\"{key}\":{digits}}}");
+        let input = format!("{bad}\n{good}\n");
+        let got = gather(input.as_bytes());
+        assert_eq!(got.names, ["s0"], "{key}");
+        // A member that is rejected as such begins at its value.
+        let from = if key == "unknown" { 0 } else { bad.find('1').unwrap() };
+        only(&got, input.as_bytes(), Some(1), &bad.as_bytes()[from..], "number without end");
+    }
+    let input = format!("{{\"resourceSpans\":nonsense}}\n{good}\n");
+    let got = gather(input.as_bytes());
+    assert_eq!((got.names.len(), got.rejected.len()), (1, 1), "{:?}", got.rejected);
+}
+
+#[test]
+fn a_resource_in_endless_pieces_is_rejected() {
+    // Resource fields of 1 MiB each, in a message that is too long to be held.
+    let piece = [super::huge::field(1, 1 << 20), vec![0x1a; 1 << 20]].concat();
+    let pieces = RECORD_BYTES / (1 << 20) + 2;
+    let length = (piece.len() * pieces) as u64;
+    let head = super::huge::field(1, length);
+    let input = [&head[..], &piece.repeat(pieces), &request_pb(vec![span_pb(0)])].concat();
+    let got = gather(&input);
+    assert_eq!(got.names, ["s0"]);
+    assert_eq!(got.rejected.len(), 1);
+    assert!(got.rejected[0].reason.contains("resource or schema URL of more than"), "{}", got.rejected[0].reason);
 }

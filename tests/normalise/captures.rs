@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Decimal128Type, Int64Type};
+use spanfile::scores::evaluations;
 
 use crate::ingest::gather::gather;
 
@@ -120,6 +121,8 @@ fn check(capture: &Capture, batch: &RecordBatch) {
     }
     for row in 0..batch.num_rows() {
         assert!(rows.text("input", row) != Some("") && rows.text("output", row) != Some(""), "{name}");
+        // No framework here writes evaluation results on spans, and what it does write is none by mistake.
+        assert_eq!(evaluations(rows.text("attributes", row), []).unwrap(), [], "{name}");
     }
 }
 

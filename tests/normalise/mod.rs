@@ -12,6 +12,8 @@ use spanfile::schema::{Origin, SPANS};
 use crate::ingest::gather::gather;
 
 mod captures;
+mod frameworks;
+mod invariants;
 
 /// Longest value that is written out; of longer ones beginning and length.
 const SHOWN_CHARS: usize = 100;
@@ -43,10 +45,14 @@ fn describe(capture: &str) -> String {
 }
 
 fn golden(name: &str, captures: &[&str]) {
+    compare(name, &captures.iter().map(|c| describe(c)).collect::<String>());
+}
+
+/// Compares with a golden file, or writes it.
+fn compare(name: &str, got: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden").join(name);
-    let got: String = captures.iter().map(|c| describe(c)).collect();
     if std::env::var_os("SPANFILE_BLESS").is_some() {
-        std::fs::write(&path, &got).unwrap();
+        std::fs::write(&path, got).unwrap();
     }
     let want = std::fs::read_to_string(&path).unwrap_or_default();
     for (n, (got, want)) in got.lines().zip(want.lines()).enumerate() {

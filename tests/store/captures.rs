@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use spanfile::ingest::{BoxError, Reject, ingest};
 use spanfile::{Importer, Options, Rejects, ScanRequest, Store, Table};
@@ -71,8 +73,13 @@ fn contents(store: &Store) -> Vec<String> {
 
 fn rows(table: Table, batch: &RecordBatch) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
-    let columns: Vec<_> =
-        batch.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options).unwrap()).collect();
+    // As numbers: without a time zone database times in UTC have no text.
+    let plain = |c: &ArrayRef| match c.data_type() {
+        DataType::Timestamp(..) => cast(c, &DataType::Int64).unwrap(),
+        _ => c.clone(),
+    };
+    let columns: Vec<ArrayRef> = batch.columns().iter().map(plain).collect();
+    let columns: Vec<_> = columns.iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options).unwrap()).collect();
     (0..batch.num_rows())
         .map(|i| {
             let values: Vec<String> = columns.iter().map(|c| c.value(i).to_string()).collect();

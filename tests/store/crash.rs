@@ -83,7 +83,15 @@ fn kill_one(path: &Path, seed: u64, first: u64, chance: &mut Chance, from_start:
             break;
         }
     }
-    std::thread::sleep(Duration::from_micros(chance.below(if from_start { 25_000 } else { 120_000 })));
+    // Counted in steps and not in time, or a busy machine would kill before anything has happened.
+    let mut steps = if from_start { 0 } else { chance.below(6) };
+    while steps > 0 {
+        let Some(line) = lines.next() else { break };
+        let line = line.unwrap();
+        steps -= u64::from(line.starts_with("acknowledged"));
+        hear(line);
+    }
+    std::thread::sleep(Duration::from_micros(chance.below(25_000)));
     child.kill().unwrap();
     child.wait().unwrap();
     lines.for_each(|l| hear(l.unwrap()));

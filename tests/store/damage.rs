@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 use spanfile::{CompactOptions, Error, Options, ScanRequest, Snapshot, Stats, Store, Table};
 
 use super::allocations::{Allocated, measured};
 use super::chance::{Chance, amount};
+use super::locks::locks_are_free;
 use super::quiet::quietly;
 use super::sample::{Log, Sample, T0, batch, trace, trace_id};
 
@@ -82,30 +82,7 @@ impl StorageBackend for Memory {
         Ok(())
     }
 
-    // One handle at a time, so locks are always free.
-    fn try_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
-        Ok(true)
-    }
-
-    fn try_lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
-        Ok(true)
-    }
-
-    fn lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        Ok(())
-    }
-
-    fn lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        Ok(())
-    }
-
-    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        Ok(())
-    }
-
-    fn query_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
-        Ok(false)
-    }
+    locks_are_free!();
 }
 
 /// A file with `traces` sealed traces, some superseded rows, and a tail. Compacted first, so that it is small.
@@ -218,8 +195,8 @@ impl Counts {
         // the lengths in its free-page bitmaps: it allocates first, and finds the end of the file after that.
         self.larger_than_file += u64::from(largest > 2 * file_bytes);
         let outcome = match answers {
-            Err(_) => {
-                self.wrong.push(format!("{what}: a panic"));
+            Err(said) => {
+                self.wrong.push(format!("{what}: {said}"));
                 Outcome::NotOpened
             }
             Ok(Err(_)) => Outcome::NotOpened,
@@ -295,26 +272,36 @@ fn undamaged(bytes: &[u8]) -> (Answers, Vec<usize>) {
     (good, (0..bytes.len()).filter(|i| read[*i]).collect())
 }
 
-#[test]
-fn flipped_bits_of_a_small_file_are_noticed_or_change_nothing() {
-    let bytes = file(3);
-    let (good, read) = undamaged(&bytes);
+/// Places of bits: offset of the byte, number of the bit.
+type Bit = (usize, u32);
+
+/// Every bit of some bytes in the long form; about `short` of them in the short one.
+fn bits_of(read: &[usize], short: u64) -> Vec<Bit> {
+    let all = read.len() * 8;
     // An odd stride meets every bit of a byte in turn.
-    let stride = amount(read.len() as u64 * 8 / 1000, 1).max(1) as usize | 1;
-    // Every bit takes long: on all cores.
+    let stride = amount(all as u64 / short, 1).max(1) as usize | 1;
+    (0..all).step_by(stride).map(|bit| (read[bit / 8], (bit % 8) as u32)).collect()
+}
+
+/// Opens and asks a file once for each of the bits, with that one flipped: on all cores, for there may be many.
+fn flip_each(
+    bytes: &[u8],
+    good: &Answers,
+    bits: &[Bit],
+    open: impl Fn(Vec<u8>) -> Result<Store, Error> + Sync,
+) -> Counts {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let mut counts = Counts::default();
     std::thread::scope(|s| {
         let work = |thread: usize| {
-            let (bytes, good, read) = (&bytes, &good, &read);
+            let open = &open;
             s.spawn(move || {
                 let mut counts = Counts::default();
-                for bit in (0..read.len() * 8).step_by(stride).skip(thread).step_by(threads) {
-                    let mut damaged = bytes.clone();
-                    let at = read[bit / 8];
-                    damaged[at] ^= 1 << (bit % 8);
-                    let what = format!("bit {} of byte {at}", bit % 8);
-                    counts.examine(&what, bytes.len() as u64, good, || Memory::of(damaged).open());
+                for &(at, bit) in bits.iter().skip(thread).step_by(threads) {
+                    let mut damaged = bytes.to_vec();
+                    damaged[at] ^= 1 << bit;
+                    let what = format!("bit {bit} of byte {at}");
+                    counts.examine(&what, bytes.len() as u64, good, || open(damaged));
                 }
                 counts
             })
@@ -322,6 +309,14 @@ fn flipped_bits_of_a_small_file_are_noticed_or_change_nothing() {
         let working: Vec<_> = (0..threads).map(work).collect();
         working.into_iter().for_each(|t| counts.add(t.join().unwrap()));
     });
+    counts
+}
+
+#[test]
+fn flipped_bits_of_a_small_file_are_noticed_or_change_nothing() {
+    let bytes = file(3);
+    let (good, read) = undamaged(&bytes);
+    let counts = flip_each(&bytes, &good, &bits_of(&read, 1000), |damaged| Memory::of(damaged).open());
     counts.finish(&format!("{} flips in the {} bytes that are read of {}", counts.examined, read.len(), bytes.len()));
 }
 
@@ -330,17 +325,10 @@ fn flipped_bits_of_a_larger_file_are_noticed_or_change_nothing() {
     let bytes = file(3000);
     let (good, read) = undamaged(&bytes);
     let mut chance = Chance::new(3);
-    let mut counts = Counts::default();
-    let flips = amount(40, 10_000);
-    for _ in 0..flips {
-        let mut damaged = bytes.clone();
-        let at = read[chance.below(read.len() as u64) as usize];
-        let bit = chance.below(8);
-        damaged[at] ^= 1 << bit;
-        let what = format!("bit {bit} of byte {at}");
-        counts.examine(&what, bytes.len() as u64, &good, || Memory::of(damaged).open());
-    }
-    counts.finish(&format!("{flips} flips in the {} bytes that are read of {}", read.len(), bytes.len()));
+    let mut bit = || (read[chance.below(read.len() as u64) as usize], chance.below(8) as u32);
+    let bits: Vec<Bit> = (0..amount(40, 10_000)).map(|_| bit()).collect();
+    let counts = flip_each(&bytes, &good, &bits, |damaged| Memory::of(damaged).open());
+    counts.finish(&format!("{} flips in the {} bytes that are read of {}", counts.examined, read.len(), bytes.len()));
 }
 
 /// The same through a real file that is opened read-only, which reads less of redb's bookkeeping.
@@ -349,17 +337,11 @@ fn flipped_bits_of_a_file_opened_read_only_are_noticed_or_change_nothing() {
     let bytes = file(3);
     let (good, read) = undamaged(&bytes);
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("a.spans");
-    let mut counts = Counts::default();
-    let stride = amount(read.len() as u64 * 8 / 400, 21).max(1) as usize;
-    for bit in (3..read.len() * 8).step_by(stride | 1) {
-        let mut damaged = bytes.clone();
-        let at = read[bit / 8];
-        damaged[at] ^= 1 << (bit % 8);
+    let counts = flip_each(&bytes, &good, &bits_of(&read, 400), |damaged| {
+        let path = dir.path().join(format!("{:?}.spans", std::thread::current().id()));
         std::fs::write(&path, damaged).unwrap();
-        let what = format!("bit {} of byte {at}", bit % 8);
-        counts.examine(&what, bytes.len() as u64, &good, || Store::open_read_only(&path, Options::default()));
-    }
+        Store::open_read_only(&path, Options::default())
+    });
     counts.finish(&format!("{} flips, opened read-only", counts.examined));
 }
 
@@ -409,7 +391,7 @@ fn writing_to_a_file_with_flipped_bits_gives_an_error_or_the_right_rows() {
         let what = format!("bit {} of byte {at}", bit % 8);
         let memory = Memory::of(damaged);
         match quietly(|| write(&memory)) {
-            Err(_) => wrong.push(format!("{what}: a panic")),
+            Err(said) => wrong.push(format!("{what}: {said}")),
             Ok(Err(_)) => refused += 1,
             Ok(Ok(())) => {
                 right += 1;

@@ -145,7 +145,7 @@ fn nonsense_under_good_checksums_is_an_error_and_costs_no_memory() {
             tamper(&memory, target, &mut chance);
             let (found, Allocated { largest, .. }) =
                 measured(|| quietly(|| memory.open().and_then(|store| ask(&store))));
-            let found = found.unwrap_or_else(|_| panic!("{target:?} {round}: a panic"));
+            let found = found.unwrap_or_else(|said| panic!("{target:?} {round}: {said}"));
             largest_of_all = largest_of_all.max(largest);
             assert!(largest <= limit, "{target:?} {round}: allocates {largest}, the file has {}", bytes.len());
             match found.map(|answers| answers.verify) {

@@ -1,7 +1,7 @@
 //! The store as programs that embed it see it.
 
 /// How much memory a test takes.
-mod allocations;
+pub(crate) mod allocations;
 mod basics;
 pub(crate) mod captures;
 /// Seeds and amounts.
@@ -14,6 +14,8 @@ mod damage;
 mod faults;
 /// Good checksums over bad content.
 mod hostile;
+/// Locks for storages in memory.
+mod locks;
 mod model;
 /// Power cuts.
 mod power;

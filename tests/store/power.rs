@@ -1,14 +1,14 @@
 //! Power cuts: whatever was written since the last sync is lost, torn or reordered, in any combination.
 
 use std::io;
-use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use redb::{BackendError, StorageBackend};
+use redb::StorageBackend;
 use spanfile::{Store, Writer};
 
 use super::chance::{Chance, amount};
+use super::locks::locks_are_free;
 use super::model::lines;
 use super::quiet::quietly;
 use super::workload::{Held, held, options, step};
@@ -142,30 +142,7 @@ impl StorageBackend for Disk {
         Ok(())
     }
 
-    // One handle at a time, so locks are always free.
-    fn try_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
-        Ok(true)
-    }
-
-    fn try_lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
-        Ok(true)
-    }
-
-    fn lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        Ok(())
-    }
-
-    fn lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        Ok(())
-    }
-
-    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
-        Ok(())
-    }
-
-    fn query_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
-        Ok(false)
-    }
+    locks_are_free!();
 }
 
 const STEPS: u64 = 12;

@@ -44,6 +44,7 @@ fn data_flows_one_way() {
             &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "crate::normalise", "redb::"],
         ),
         ("src/batch", &["crate::store", "crate::scan", "crate::ingest", "redb::"]),
+        ("src/derive", &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "redb::"]),
         ("src/segment", &["crate::store", "crate::scan", "crate::ingest", "redb::"]),
         ("src/store", &["crate::scan", "crate::ingest", "crate::import"]),
         ("src", &["datafusion"]),

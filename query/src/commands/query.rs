@@ -137,7 +137,9 @@ fn output(args: &OutputArgs) -> (Format, RenderOptions) {
         OutputArgs { line: true, .. } => Format::Line,
         _ => Format::Table,
     };
-    let options = RenderOptions { header: !args.noheader, null_text: args.nullvalue.clone(), width: terminal_width() };
+    let width = terminal_width();
+    let options =
+        RenderOptions { header: !args.noheader, null_text: args.nullvalue.clone(), width, terminal: width.is_some() };
     (format, options)
 }
 

@@ -9,8 +9,11 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::computed::ComputedExpr;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, StringArray, StringViewArray};
-use datafusion::arrow::buffer::{Buffer, OffsetBuffer};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeBinaryArray, StringArray, StringViewArray, UInt32Array,
+};
+use datafusion::arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
@@ -23,30 +26,55 @@ use datafusion::physical_expr_adapter::{
 };
 use spanfile::schema;
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-/// Two hex digits per byte value.
-static PAIRS: [[u8; 2]; 256] = {
-    let mut t = [[0; 2]; 256];
-    let mut i = 0;
-    while i < 256 {
-        t[i] = [DIGITS[i >> 4], DIGITS[i & 15]];
-        i += 1;
+/// Lower-case hex, two digits per byte. Arithmetic and no table, so that the compiler does many bytes at once.
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    let digit = |n: u8| n + b'0' + if n > 9 { b'a' - b'9' - 1 } else { 0 };
+    let mut text = vec![0; bytes.len() * 2];
+    for (pair, b) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = digit(b >> 4);
+        pair[1] = digit(b & 15);
     }
-    t
-};
+    text
+}
 
-/// Ids as text.
+/// Ids as text. A trace's rows lie together, so text is made once per run of equal ids and shared by its rows.
 pub(crate) fn hex_array(ids: &FixedSizeBinaryArray) -> Result<ArrayRef> {
     let width = usize::try_from(ids.value_length()).unwrap_or(0);
     // Slices of this array type are slices of its bytes.
     let bytes = &ids.value_data()[..ids.len() * width];
-    let mut text = Vec::with_capacity(bytes.len() * 2);
-    for b in bytes {
-        text.extend_from_slice(&PAIRS[usize::from(*b)]);
+    let Some((distinct, rows)) = runs(bytes, width) else {
+        return hex_views(bytes, width, ids.nulls().cloned());
+    };
+    let text = hex_views(&distinct, width, None)?;
+    Ok(take(&text, &UInt32Array::new(rows.into(), ids.nulls().cloned()), None)?)
+}
+
+/// The first id of each run of equal ids, and the run that each row is in; `None` when most runs are one row.
+fn runs(bytes: &[u8], width: usize) -> Option<(Vec<u8>, Vec<u32>)> {
+    const ROWS_PER_RUN_MIN: usize = 2;
+    let ids = || bytes.chunks_exact(width.max(1));
+    let most = ids().len() / ROWS_PER_RUN_MIN;
+    let mut distinct: Vec<u8> = Vec::new();
+    let mut rows = Vec::with_capacity(ids().len());
+    let mut run = 0;
+    let mut last: Option<&[u8]> = None;
+    for id in ids() {
+        if last != Some(id) {
+            if distinct.len() >= most * width {
+                return None;
+            }
+            run = u32::try_from(distinct.len() / width).ok()?;
+            distinct.extend_from_slice(id);
+            last = Some(id);
+        }
+        rows.push(run);
     }
-    let offsets = OffsetBuffer::from_repeated_length(width * 2, ids.len());
-    let strings = StringArray::try_new(offsets, Buffer::from_vec(text), ids.nulls().cloned())?;
+    Some((distinct, rows))
+}
+
+fn hex_views(bytes: &[u8], width: usize, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+    let offsets = OffsetBuffer::from_repeated_length(width * 2, bytes.len() / width.max(1));
+    let strings = StringArray::try_new(offsets, Buffer::from_vec(hex(bytes)), nulls)?;
     Ok(Arc::new(StringViewArray::from(&strings)))
 }
 
@@ -243,6 +271,23 @@ mod tests {
         assert_eq!(text(&ids), [Some("00ff".into()), None, Some("1a2b".into()), Some("090a".into())]);
         assert_eq!(text(&ids.slice(1, 2)), [None, Some("1a2b".into())]);
         assert_eq!(text(&ids.slice(4, 0)), Vec::<Option<String>>::new());
+    }
+
+    #[test]
+    fn runs_of_ids_share_their_text() {
+        let values = [Some(7u8), Some(7), None, Some(7), Some(0xab), Some(0xab), Some(0xab), Some(7), Some(7)];
+        let ids = FixedSizeBinaryArray::try_from_sparse_iter_with_size(values.iter().map(|v| v.map(|v| [v; 16])), 16)
+            .unwrap();
+        assert!(runs(ids.value_data(), 16).is_none_or(|(distinct, rows)| distinct.len() < rows.len() * 16));
+        let all = hex_array(&ids).unwrap();
+        let expected: Vec<Option<String>> = values.iter().map(|v| v.map(|v| format!("{v:02x}").repeat(16))).collect();
+        let text =
+            |a: &ArrayRef| -> Vec<Option<String>> { a.as_string_view().iter().map(|s| s.map(str::to_owned)).collect() };
+        assert_eq!(text(&all), expected);
+        let slice = hex_array(&ids.slice(3, 4)).unwrap();
+        assert_eq!(text(&slice), expected[3..7]);
+        let bytes: usize = slice.as_string_view().data_buffers().iter().map(|b| b.len()).sum();
+        assert_eq!(bytes, 64, "two runs, two texts");
     }
 
     #[test]

@@ -199,7 +199,11 @@ impl Rows {
             }
             match self.parts.pop_front() {
                 Some(p) => {
-                    let rows = p.part.trace_rows(&p.ranges, &self.stored_schema()?).map_err(store_error)?;
+                    let mut schema = self.stored_schema()?;
+                    if holds_most(&p.part, &schema)? {
+                        schema = self.table.schema();
+                    }
+                    let rows = p.part.trace_rows(&p.ranges, &schema).map_err(store_error)?;
                     self.open.extend(rows);
                 }
                 None => return Ok(self.tail.pop_front()),
@@ -213,6 +217,23 @@ impl Rows {
         let fields = self.schema.fields().iter().map(|f| full.field_with_name(f.name()).cloned());
         Ok(Arc::new(Schema::new(fields.collect::<std::result::Result<Vec<_>, _>>()?)))
     }
+}
+
+/// Whether these columns hold most of the part's bytes. Then all columns cost little more, and the store keeps whole
+/// rows of traces for the next query, whatever columns that one names.
+fn holds_most(part: &Part, columns: &Schema) -> Result<bool> {
+    let metadata = part.metadata().map_err(store_error)?;
+    // Row groups of a part are alike.
+    let Some(group) = metadata.row_groups().first() else { return Ok(false) };
+    let (mut named, mut all) = (0, 0);
+    for c in group.columns() {
+        let top = c.column_path().parts().first();
+        all += c.compressed_size();
+        if top.is_some_and(|name| columns.column_with_name(name).is_some()) {
+            named += c.compressed_size();
+        }
+    }
+    Ok(named > all / 2)
 }
 
 pub(crate) fn to_usize(n: u64) -> Result<usize> {

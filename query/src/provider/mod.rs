@@ -88,6 +88,11 @@ impl StoredTable {
         StoredTable { table, schema: sql_schema(table), files }
     }
 
+    /// Whether a column holds ids, which SQL shows as hex text.
+    pub(crate) fn is_id(&self, column: &str) -> bool {
+        self.table.columns().iter().any(|c| c.name == column && c.class.is_id())
+    }
+
     fn sealed(&self) -> Result<Vec<Sealed>> {
         let mut out = Vec::new();
         for (i, f) in self.files.iter().enumerate() {

@@ -5,6 +5,7 @@
 
 mod parquet;
 mod table;
+mod terminal;
 mod text;
 mod value;
 
@@ -18,6 +19,7 @@ use futures::TryStreamExt;
 
 use crate::error::{QueryError, Result};
 use table::Borders;
+use terminal::Shown;
 use value::Values;
 
 /// How to write rows.
@@ -53,11 +55,14 @@ pub struct RenderOptions {
     pub null_text: Option<String>,
     /// Fold tables to this many columns of characters.
     pub width: Option<usize>,
+    /// Whether a terminal shows the output. Control characters in values are then written as escapes, in every text
+    /// format: traces hold text from anywhere, and a terminal would obey it. Elsewhere values stay as they are.
+    pub terminal: bool,
 }
 
 impl Default for RenderOptions {
     fn default() -> Self {
-        RenderOptions { header: true, null_text: None, width: None }
+        RenderOptions { header: true, null_text: None, width: None, terminal: false }
     }
 }
 
@@ -82,6 +87,8 @@ pub async fn render(
     if let Format::Parquet(path) = format {
         return parquet::write(rows, path).await;
     }
+    let mut shown = Shown::new(out, options.terminal);
+    let out: &mut dyn Write = &mut shown;
     let mut writer = row_writer(&schema, format, options);
     let mut count = 0;
     while let Some(batch) = rows.try_next().await.map_err(crate::diagnose::execution)? {
@@ -107,6 +114,8 @@ pub fn render_batches(
     if let Format::Parquet(path) = format {
         return parquet::write_batches(schema, batches, path);
     }
+    let mut shown = Shown::new(out, options.terminal);
+    let out: &mut dyn Write = &mut shown;
     let mut writer = row_writer(schema, format, options);
     for b in batches {
         writer.batch(&values(b)?, b.num_rows(), out).map_err(output_error)?;

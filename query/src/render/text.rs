@@ -51,7 +51,7 @@ impl Separated {
         self.line.clear();
         for (i, name) in self.names.iter().enumerate() {
             open(&self.style, i, &mut self.line);
-            escape(&self.style, name.as_bytes(), true, &mut self.line);
+            escape(&self.style, name.as_bytes(), Some(b""), &mut self.line);
         }
         close(&self.style, &mut self.line);
         if matches!(self.style, Style::Markdown) {
@@ -75,12 +75,13 @@ fn close(style: &Style, line: &mut Vec<u8>) {
     line.extend_from_slice(if matches!(style, Style::Markdown) { b" |\n" } else { b"\n" });
 }
 
-/// Appends a value so that it reads back as it was. Empty text in CSV is quoted: unquoted it means NULL.
-fn escape(style: &Style, value: &[u8], text: bool, line: &mut Vec<u8>) {
+/// Appends a value so that it reads back as it was. Text that is what NULL is written as (`null`, given for text) is
+/// quoted in CSV.
+fn escape(style: &Style, value: &[u8], null: Option<&[u8]>, line: &mut Vec<u8>) {
     match style {
         Style::Csv => {
             let special = value.iter().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r'));
-            let ambiguous = text && value.is_empty();
+            let ambiguous = null == Some(value);
             if !special && !ambiguous {
                 line.extend_from_slice(value);
                 return;
@@ -128,11 +129,11 @@ impl RowWriter for Separated {
                 if c.is_null(row) {
                     self.line.extend_from_slice(&self.null);
                 } else if let Some(text) = c.text(row) {
-                    escape(&self.style, text.as_bytes(), true, &mut self.line);
+                    escape(&self.style, text.as_bytes(), Some(&self.null), &mut self.line);
                 } else {
                     self.value.clear();
                     c.write_text(row, &mut self.value);
-                    escape(&self.style, &self.value, false, &mut self.line);
+                    escape(&self.style, &self.value, None, &mut self.line);
                 }
             }
             close(&self.style, &mut self.line);

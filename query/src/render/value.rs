@@ -7,12 +7,14 @@ use std::io::Write as _;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Decimal256Array, Float32Array, Float64Array, Int64Array,
-    StringArray, StringViewArray, TimestampNanosecondArray, UInt64Array, UnionArray,
+    StringArray, StringViewArray, UInt64Array, UnionArray,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, FieldRef, TimeUnit};
 use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::temporal_conversions::timestamp_ns_to_datetime;
+use datafusion::arrow::temporal_conversions::{
+    timestamp_ms_to_datetime, timestamp_ns_to_datetime, timestamp_s_to_datetime, timestamp_us_to_datetime,
+};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 /// A column of one batch, ready to be written value by value.
@@ -33,7 +35,8 @@ enum Kind {
     Utf8(StringArray),
     View(StringViewArray),
     Time {
-        values: TimestampNanosecondArray,
+        values: Int64Array,
+        unit: TimeUnit,
         zoned: bool,
     },
     Bytes(ArrayRef),
@@ -77,9 +80,11 @@ impl Values {
             DataType::Utf8 => Kind::Utf8(array.as_string().clone()),
             DataType::LargeUtf8 => Kind::View(cast(array, &DataType::Utf8View)?.as_string_view().clone()),
             DataType::Utf8View => Kind::View(array.as_string_view().clone()),
-            DataType::Timestamp(_, zone) => Kind::Time {
+            // In their own unit: seconds reach further than nanoseconds.
+            DataType::Timestamp(unit, zone) => Kind::Time {
                 zoned: zone.is_some(),
-                values: cast(array, &DataType::Timestamp(TimeUnit::Nanosecond, zone.clone()))?.as_primitive().clone(),
+                unit: *unit,
+                values: cast(array, &DataType::Int64)?.as_primitive().clone(),
             },
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
                 Kind::Bytes(cast(array, &DataType::Binary)?)
@@ -148,7 +153,7 @@ impl Values {
         match &self.kind {
             Kind::Utf8(a) => out.extend_from_slice(a.value(row).as_bytes()),
             Kind::View(a) => out.extend_from_slice(a.value(row).as_bytes()),
-            Kind::Time { values, zoned } => write_time(values.value(row), *zoned, out),
+            Kind::Time { values, unit, zoned } => write_time(values.value(row), *unit, *zoned, out),
             Kind::Bytes(a) => write_hex(a.as_binary::<i32>().value(row), out),
             Kind::Float32(a) if !a.value(row).is_finite() => write_special(f64::from(a.value(row)), out),
             Kind::Float64(a) if !a.value(row).is_finite() => write_special(a.value(row), out),
@@ -302,10 +307,17 @@ fn write_decimal(unscaled: &str, scale: i8, out: &mut Vec<u8>) {
     }
 }
 
-fn write_time(ns: i64, zoned: bool, out: &mut Vec<u8>) {
-    match timestamp_ns_to_datetime(ns) {
+fn write_time(time: i64, unit: TimeUnit, zoned: bool, out: &mut Vec<u8>) {
+    let at = match unit {
+        TimeUnit::Second => timestamp_s_to_datetime(time),
+        TimeUnit::Millisecond => timestamp_ms_to_datetime(time),
+        TimeUnit::Microsecond => timestamp_us_to_datetime(time),
+        TimeUnit::Nanosecond => timestamp_ns_to_datetime(time),
+    };
+    match at {
         Some(t) => put(out, format_args!("{}", t.format("%Y-%m-%dT%H:%M:%S%.9f"))),
-        None => put(out, format_args!("{ns}")),
+        // Further than the calendar goes.
+        None => put(out, format_args!("{time}")),
     }
     if zoned {
         out.push(b'Z');

@@ -103,7 +103,8 @@ impl Reader<'_> {
         let len = rest.bytes().take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
         let token = &rest[..len];
         let digits = token.strip_prefix('-').unwrap_or(token).as_bytes();
-        let starts_well = digits.first()?.is_ascii_digit() && !(digits[0] == b'0' && digits.get(1)?.is_ascii_digit());
+        let leads = digits.first()? == &b'0' && digits.get(1).is_some_and(u8::is_ascii_digit);
+        let starts_well = digits.first()?.is_ascii_digit() && !leads;
         self.at += len;
         (starts_well && w.number(token)).then_some(())
     }

@@ -225,6 +225,3 @@ fn printed_message(text: &str) -> Option<&str> {
     let content = text.trim().strip_prefix("content=")?;
     content.contains("tool_call_id=").then_some(content)
 }
-
-#[cfg(test)]
-mod tests;

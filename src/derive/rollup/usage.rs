@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::{FixedState, RandomState};
 
@@ -100,9 +100,7 @@ pub(in crate::derive) struct UsageIndex {
 
 impl UsageIndex {
     fn group<'g, 'a>(&mut self, groups: &'g mut Vec<Group<'a>>, key: Key<'a>, start: i64) -> &'g mut Group<'a> {
-        let mut hasher = FixedState::default().build_hasher();
-        key.hash(&mut hasher);
-        let mut hash = hasher.finish();
+        let mut hash = FixedState::default().hash_one(&key);
         let at = loop {
             match self.by_hash.get(&hash) {
                 Some(&at) if groups[at as usize].key == key => break at as usize,

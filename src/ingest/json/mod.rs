@@ -29,6 +29,9 @@ pub(super) fn read(window: &mut Window<'_>, out: &mut Out<'_>) -> Result<(), Hal
         window.consume(3);
     }
     let mut line = 1;
+    // Up to here the line is known to be no document by itself: looking again for each of many documents on one line
+    // would take the square of its length.
+    let mut no_line_before = 0;
     loop {
         loop {
             let space = scan::skip_space(window.bytes(), 0);
@@ -41,12 +44,17 @@ pub(super) fn read(window: &mut Window<'_>, out: &mut Out<'_>) -> Result<(), Hal
                 return out.end_of_stream(window, Some(line));
             }
         }
-        match line_end(window)? {
-            Some(end) if whole_line(&window.bytes()[..end], Base { byte: window.offset(), line }, out)? => {
+        if window.offset() >= no_line_before {
+            let end = line_end(window)?;
+            if let Some(end) = end
+                && whole_line(&window.bytes()[..end], Base { byte: window.offset(), line }, out)?
+            {
                 window.consume(end);
+                continue;
             }
-            _ => line = walk::document(window, line, out)?,
+            no_line_before = window.offset() + end.unwrap_or(window.len()) as u64;
         }
+        line = walk::document(window, line, out)?;
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use memchr::{memchr2, memchr3};
 
-use crate::limits::JSON_DEPTH;
+use crate::limits::{JSON_DEPTH, JSON_KEY_BYTES};
 
 /// Where a scan stands.
 pub(super) enum Step {
@@ -156,6 +156,8 @@ impl Skipper {
         match rest.iter().position(ends) {
             Some(0) => Step::Broken(Broken::new(self.at, format!("`{}` where a value should be", char::from(rest[0])))),
             Some(n) => Step::Done(self.at + n),
+            // Whoever resumes has to keep all of it in view.
+            None if rest.len() > JSON_KEY_BYTES => Step::Broken(Broken::new(self.at, "number without end")),
             None if last => Step::Done(bytes.len()),
             None => Step::More,
         }

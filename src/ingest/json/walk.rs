@@ -180,6 +180,10 @@ impl Walker<'_, '_, '_, '_> {
             return Ok(());
         }
         loop {
+            if self.at > DOCUMENT_BYTES {
+                // Many members that nobody wants must not fill the memory.
+                self.consume();
+            }
             let got = self.token()?;
             if got != b'"' {
                 return Err(unexpected(self.at, got, '"').into());
@@ -207,8 +211,12 @@ impl Walker<'_, '_, '_, '_> {
 
     /// Calls `element` with the cursor at every element of the array at the cursor; it moves the cursor behind.
     fn array(&mut self, mut element: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
-        if self.token()? == b'n' {
-            return self.skip_value();
+        if self.token()? == b'n'
+            && let Extent::End(end) = self.extent(JSON_KEY_BYTES)?
+            && &self.window.bytes()[self.at..end] == b"null"
+        {
+            self.at = end;
+            return Ok(());
         }
         self.expect(b'[')?;
         if self.token()? == b']' {

@@ -44,7 +44,7 @@ pub(super) fn read(window: &mut Window<'_>, framing: Framing, out: &mut Out<'_>)
             return Ok(());
         }
         if length.is_none() {
-            return out.end_of_stream(window, None);
+            return end(window, out);
         }
     }
 }
@@ -58,7 +58,7 @@ fn big_endian(window: &mut Window<'_>) -> Result<Option<u64>, Halt> {
     Ok(length)
 }
 
-/// The end of the stream where a message length should be; a part of one is cut short.
+/// The end of the stream where a message length or a field should be; a part of one is cut short.
 fn end(window: &mut Window<'_>, out: &mut Out<'_>) -> Result<(), Halt> {
     if window.len() == 0 {
         return out.end_of_stream(window, None);

@@ -114,11 +114,26 @@ macro_rules! go {
     };
 }
 
-/// Walks a `ResourceSpans` or `ResourceLogs` of `left` bytes.
-pub(super) fn resource(window: &mut Window<'_>, mut left: u64, out: &mut Out<'_>) -> Result<Flow, Halt> {
-    let mut resource_bytes: Option<Vec<u8>> = None;
-    let mut schema_url = String::new();
-    let mut began = false;
+/// What stands before the children of a message: a resource or scope, and its schema URL.
+#[derive(Default)]
+struct Head {
+    message: Option<Vec<u8>>,
+    schema_url: String,
+    /// It was handed over, and children with it.
+    done: bool,
+}
+
+/// Walks a message of `left` bytes: `begin` hands over its head when the first child comes, `child` takes each child
+/// off the window. `what` names the head.
+fn walk(
+    window: &mut Window<'_>,
+    mut left: u64,
+    out: &mut Out<'_>,
+    what: &str,
+    begin: impl Fn(&Head, &mut Out<'_>) -> Result<(), String>,
+    mut child: impl FnMut(&mut Window<'_>, usize, u64, &mut Out<'_>) -> Result<Flow, Halt>,
+) -> Result<Flow, Halt> {
+    let mut head = Head::default();
     while left > 0 {
         let (number, header, body) = match header(window, left)? {
             Header::Field { number, bytes_field, header, body } => {
@@ -131,38 +146,33 @@ pub(super) fn resource(window: &mut Window<'_>, mut left: u64, out: &mut Out<'_>
             Header::Broken(reason) => return reject(window, left, out, &reason),
         };
         let whole = header as u64 + body;
-        let short = body <= RECORD_BYTES as u64;
         match number {
-            HEADER if short && !began => match short_value(window, header, body)? {
-                Some(value) => resource_bytes.get_or_insert_default().extend(value),
-                None => return ended(window, out),
-            },
+            HEADER | SCHEMA_URL if !head.done => {
+                // Several headers in one message mean the same as one with all their fields.
+                let held = if number == HEADER { head.message.as_ref().map_or(0, Vec::len) as u64 } else { 0 };
+                if held + body > RECORD_BYTES as u64 {
+                    let reason = format!("{what} or schema URL of more than {RECORD_BYTES} bytes");
+                    return reject(window, left, out, &reason);
+                }
+                let Some(value) = short_value(window, header, body)? else { return ended(window, out) };
+                if number == HEADER {
+                    head.message.get_or_insert_default().extend(value);
+                } else {
+                    head.schema_url = String::from_utf8_lossy(&value).into_owned();
+                }
+            }
+            HEADER | SCHEMA_URL if body > 0 => {
+                let reason = format!("{what} or schema URL behind a long list of spans, which were kept without it");
+                go!(reject(window, whole, out, &reason));
+            }
             CHILDREN => {
-                if !began {
-                    let Some(bytes) = &resource_bytes else {
-                        let reason =
-                            format!("spans before their resource, in more than {DOCUMENT_BYTES} bytes or cut short");
+                if !head.done {
+                    if let Err(reason) = begin(&head, out) {
                         return reject(window, left, out, &reason);
-                    };
-                    match decode::resource(bytes) {
-                        Ok(r) => out.begin_resource(&Resource { schema_url: Cow::Borrowed(&schema_url), ..r }),
-                        Err(e) => return reject(window, left, out, &format!("resource: {}", e.reason)),
                     }
-                    began = true;
+                    head.done = true;
                 }
                 go!(child(window, header, body, out));
-            }
-            SCHEMA_URL if short && !began => match short_value(window, header, body)? {
-                Some(value) => schema_url = String::from_utf8_lossy(&value).into_owned(),
-                None => return ended(window, out),
-            },
-            HEADER | SCHEMA_URL if body > 0 => {
-                go!(reject(
-                    window,
-                    whole,
-                    out,
-                    "resource or schema URL behind a long list of spans, which were kept without it"
-                ));
             }
             message::LIBRARY_SPANS => {
                 go!(reject(window, whole, out, "instrumentation library spans are not supported"));
@@ -188,6 +198,19 @@ fn skip(window: &mut Window<'_>, mut n: u64, out: &mut Out<'_>) -> Result<Flow, 
     }
 }
 
+/// Walks a `ResourceSpans` or `ResourceLogs` of `left` bytes.
+pub(super) fn resource(window: &mut Window<'_>, left: u64, out: &mut Out<'_>) -> Result<Flow, Halt> {
+    let begin = |head: &Head, out: &mut Out<'_>| {
+        let Some(bytes) = &head.message else {
+            return Err(format!("spans before their resource, in more than {DOCUMENT_BYTES} bytes or cut short"));
+        };
+        let resource = decode::resource(bytes).map_err(|e| format!("resource: {}", e.reason))?;
+        out.begin_resource(&Resource { schema_url: Cow::Borrowed(&head.schema_url), ..resource });
+        Ok(())
+    };
+    walk(window, left, out, "resource", begin, child)
+}
+
 /// One scope of a walked resource.
 fn child(window: &mut Window<'_>, header: usize, body: u64, out: &mut Out<'_>) -> Result<Flow, Halt> {
     let whole = (body <= DOCUMENT_BYTES as u64).then_some(header + body as usize);
@@ -206,65 +229,28 @@ fn child(window: &mut Window<'_>, header: usize, body: u64, out: &mut Out<'_>) -
 }
 
 /// Walks a `ScopeSpans` or `ScopeLogs` of `left` bytes.
-fn scope(window: &mut Window<'_>, mut left: u64, out: &mut Out<'_>) -> Result<Flow, Halt> {
-    let mut scope_bytes: Vec<u8> = Vec::new();
-    let mut schema_url = String::new();
-    let mut began = false;
+fn scope(window: &mut Window<'_>, left: u64, out: &mut Out<'_>) -> Result<Flow, Halt> {
+    let begin = |head: &Head, out: &mut Out<'_>| {
+        let scope = decode::scope(head.message.as_deref().unwrap_or_default());
+        let scope = scope.map_err(|e| format!("scope: {}", e.reason))?;
+        out.begin_scope(&Scope { schema_url: Cow::Borrowed(&head.schema_url), ..scope });
+        Ok(())
+    };
     let mut signal: Option<Signal> = None;
-    while left > 0 {
-        let (number, header, body) = match header(window, left)? {
-            Header::Field { number, bytes_field, header, body } => {
-                if !bytes_field && matches!(number, HEADER | CHILDREN | SCHEMA_URL) {
-                    return reject(window, left, out, &format!("field {number} has the wrong wire type"));
-                }
-                (number, header, body)
-            }
-            Header::End => return ended(window, out),
-            Header::Broken(reason) => return reject(window, left, out, &reason),
-        };
-        let whole = header as u64 + body;
-        let short = body <= RECORD_BYTES as u64;
-        match number {
-            HEADER if short && !began => match short_value(window, header, body)? {
-                Some(value) => scope_bytes.extend(value),
-                None => return ended(window, out),
-            },
-            SCHEMA_URL if short && !began => match short_value(window, header, body)? {
-                Some(value) => schema_url = String::from_utf8_lossy(&value).into_owned(),
-                None => return ended(window, out),
-            },
-            CHILDREN if short => {
-                if !began {
-                    match decode::scope(&scope_bytes) {
-                        Ok(s) => out.begin_scope(&Scope { schema_url: Cow::Borrowed(&schema_url), ..s }),
-                        Err(e) => return reject(window, left, out, &format!("scope: {}", e.reason)),
-                    }
-                    began = true;
-                }
-                let n = header + body as usize;
-                if !window.ensure(n)? {
-                    return ended(window, out);
-                }
-                let base = window.offset() + header as u64;
-                let record = &window.bytes()[header..n];
-                let signal = *signal.get_or_insert_with(|| signal::of_record(record));
-                message::record(record, base, signal, out)?;
-                window.consume(n);
-            }
-            CHILDREN => {
-                go!(reject(window, whole, out, &format!("record of {body} bytes, more than {RECORD_BYTES}")));
-            }
-            HEADER | SCHEMA_URL if body > 0 => {
-                go!(reject(
-                    window,
-                    whole,
-                    out,
-                    "scope or schema URL behind a long list of spans, which were kept without it"
-                ));
-            }
-            _ => go!(skip(window, whole, out)),
+    walk(window, left, out, "scope", begin, |window, header, body, out| {
+        if body > RECORD_BYTES as u64 {
+            let reason = format!("record of {body} bytes, more than {RECORD_BYTES}");
+            return reject(window, header as u64 + body, out, &reason);
         }
-        left -= whole;
-    }
-    Ok(Flow::Go)
+        let n = header + body as usize;
+        if !window.ensure(n)? {
+            return ended(window, out);
+        }
+        let base = window.offset() + header as u64;
+        let record = &window.bytes()[header..n];
+        let signal = *signal.get_or_insert_with(|| signal::of_record(record));
+        message::record(record, base, signal, out)?;
+        window.consume(n);
+        Ok(Flow::Go)
+    })
 }

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use crate::model::Value;
 
-/// The scalar at a dotted path through objects, unless it is null, empty text or absent. Invalid JSON has no fields.
+/// The scalar at a dotted path through objects and, by index, arrays, unless it is null, empty text or absent. Invalid JSON has no fields.
 pub(crate) fn find(text: &str, path: &str) -> Option<Value<'static>> {
     // Most texts do not have the field: a substring search is cheaper than a parse.
     let last = path.rsplit('.').next().unwrap_or(path);
@@ -29,7 +29,15 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
     }
 }
 
-impl At<'_> {
+impl<'p> At<'p> {
+    /// The first segment of the path and what comes after it.
+    fn step(&self) -> (&'p str, Option<&'p str>) {
+        match self.0 {
+            None => ("", None),
+            Some(path) => path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest))),
+        }
+    }
+
     fn scalar<E>(&self, value: Value<'static>) -> Result<Option<Value<'static>>, E> {
         Ok(self.0.is_none().then_some(value))
     }
@@ -67,15 +75,25 @@ impl<'de> Visitor<'de> for At<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
+        let (head, rest) = self.step();
+        let index = head.parse::<usize>().ok();
+        let mut found = None;
+        let mut i = 0;
+        loop {
+            if index == Some(i) {
+                match seq.next_element_seed(At(rest))? {
+                    Some(at_index) => found = at_index,
+                    None => return Ok(found),
+                }
+            } else if seq.next_element::<IgnoredAny>()?.is_none() {
+                return Ok(found);
+            }
+            i += 1;
+        }
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (head, rest) = match self.0 {
-            None => ("", None),
-            Some(path) => path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest))),
-        };
+        let (head, rest) = self.step();
         let mut found = None;
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             if self.0.is_some() && found.is_none() && key == head {

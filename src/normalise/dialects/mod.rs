@@ -3,15 +3,20 @@
 //! Order of the list = precedence of their keys within a column. To add one: its file, a line here, a golden test.
 //!
 //! Precedence of kinds is another one and written in each [`KindKey`](super::kind::KindKey): openinference 10,
-//! langfuse 20, agentops 30, OpenTelemetry 40, vercel 50, traceloop 60, langsmith 70. So is the order in which they
-//! name the `dialect` column (`rank`).
+//! langfuse 20, agentops 30, words that OpenTelemetry's key gets wrong 35, OpenTelemetry 40, vercel 50, traceloop 60,
+//! langsmith 70, request types 80, names 200. So is the order in which they name the `dialect` column
+//! (`rank`).
 
 mod agentops;
+mod google_adk;
 mod langfuse;
+mod langsmith;
 mod logfire;
+mod nemo;
 mod openinference;
 mod otel_gen_ai;
 mod pydantic_ai;
+mod traceloop;
 mod vercel;
 
 use super::rule::Dialect;
@@ -25,4 +30,8 @@ pub(crate) static DIALECTS: &[&Dialect] = &[
     &langfuse::DIALECT,
     &agentops::DIALECT,
     &logfire::DIALECT,
+    &traceloop::DIALECT,
+    &langsmith::DIALECT,
+    &nemo::DIALECT,
+    &google_adk::DIALECT,
 ];

@@ -5,8 +5,7 @@ use crate::normalise::kind::{Kind, KindKey};
 use crate::normalise::rule::{Dialect, Group, Rule, Take, When, rule, rule_when};
 
 const MODEL_CALLS: When = When::Kinds(&[Kind::Llm, Kind::Embedding]);
-/// Tool spans write arguments and result as input and output. `tool.parameters` is no source of arguments: it is the
-/// tool's JSON schema in most frameworks.
+/// Tool spans write arguments and result as input and output.
 const TOOLS: When = When::Kinds(&[Kind::Tool, Kind::Handoff]);
 const NOT_TOOLS: When = When::NotKinds(&[Kind::Tool, Kind::Handoff]);
 
@@ -15,7 +14,12 @@ const ANSWERING_SCOPES: &[&str] = &[
     "openinference.instrumentation.openai",
     "openinference.instrumentation.openai_agents",
     "openinference.instrumentation.crewai",
+    "openinference.instrumentation.autogen_agentchat",
+    "openinference.instrumentation.langchain",
 ];
+
+/// Scopes where `tool.parameters` are the arguments; elsewhere they are the tool's JSON schema.
+const ARGUMENT_SCOPES: &[&str] = &["openinference.instrumentation.autogen_agentchat"];
 
 pub(crate) static DIALECT: Dialect = Dialect {
     name: "openinference",
@@ -49,6 +53,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
     fallbacks: &[
         rule_when("input.value", INPUT, Take::Text, NOT_TOOLS),
         rule_when("input.value", TOOL_ARGS, Take::Text, TOOLS),
+        rule_when("tool.parameters", TOOL_ARGS, Take::Text, When::Scopes(ARGUMENT_SCOPES)),
         rule_when("output.value", OUTPUT, Take::Text, NOT_TOOLS),
         rule_when("output.value", TOOL_RESULT, Take::Text, TOOLS),
         rule_when("output.value", TOOL_CALL_ID, Take::FieldText(TOOL_CALL_IDS), TOOLS),
@@ -65,7 +70,7 @@ static RULES: &[Rule] = &[
     rule("agent.name", AGENT_NAME, Take::Text),
     rule_when("graph.node.id", AGENT_NAME, Take::Text, When::Kinds(&[Kind::Agent])),
     rule("agent.id", AGENT_ID, Take::Text),
-    rule("graph.node.parent_id", PARENT_AGENT, Take::Text),
+    rule("graph.node.parent_id", PARENT_AGENT, Take::TextBut(&["start"])),
     rule("session.id", SESSION_ID, Take::Text),
     rule("llm.user", USER_ID, Take::Text),
     rule_when("llm.provider", PROVIDER, Take::Provider, MODEL_CALLS),

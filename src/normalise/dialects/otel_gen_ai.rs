@@ -5,6 +5,8 @@ use crate::normalise::col::*;
 use crate::normalise::kind::{Kind, KindKey};
 use crate::normalise::rule::{Dialect, Group, Rule, Take, When, rule, rule_when};
 
+/// On tool spans the same keys are arguments and result; dialects that write them there say so.
+const NOT_TOOLS: When = When::NotKinds(&[Kind::Tool, Kind::Handoff]);
 /// The provider keys name the framework on other spans.
 const MODEL_CALLS: When = When::Kinds(&[Kind::Llm, Kind::Embedding]);
 
@@ -21,6 +23,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
             ("generate_content", Kind::Llm),
             ("llm_request", Kind::Llm),
             ("embeddings", Kind::Embedding),
+            ("embedding", Kind::Embedding),
             ("execute_tool", Kind::Tool),
             ("invoke_agent", Kind::Agent),
             ("create_agent", Kind::AgentCreate),
@@ -38,6 +41,11 @@ pub(crate) static DIALECT: Dialect = Dialect {
     groups: &[
         Group { prefix: "gen_ai.prompt.", level: "", column: INPUT, when: When::Always },
         Group { prefix: "gen_ai.completion.", level: "", column: OUTPUT, when: When::Always },
+    ],
+    fallbacks: &[
+        rule("gen_ai.output.messages", OUTPUT, Take::Text),
+        rule("group.id", SESSION_ID, Take::Text),
+        rule("gen_ai.tool.status", ERROR_TYPE, Take::Words(&[("error", "tool_error")])),
     ],
     ..Dialect::BLANK
 };
@@ -97,10 +105,10 @@ static RULES: &[Rule] = &[
     rule("gen_ai.tool.call.arguments", TOOL_ARGS, Take::Text),
     rule("gen_ai.tool.call.result", TOOL_RESULT, Take::Text),
     rule("gen_ai.input.messages", INPUT, Take::Text),
-    rule("gen_ai.prompt", INPUT, Take::Text),
+    rule_when("gen_ai.prompt", INPUT, Take::Text, NOT_TOOLS),
     rule_when("gen_ai.retrieval.query.text", INPUT, Take::Text, When::Kinds(&[Kind::Retrieval])),
-    rule("gen_ai.output.messages", OUTPUT, Take::Text),
-    rule("gen_ai.completion", OUTPUT, Take::Text),
+    rule("gen_ai.output.messages", OUTPUT, Take::Messages),
+    rule_when("gen_ai.completion", OUTPUT, Take::Text, NOT_TOOLS),
     rule("gen_ai.system_instructions", SYSTEM_PROMPT, Take::Text),
     rule("gen_ai.prompt.name", PROMPT_NAME, Take::Text),
     rule("gen_ai.prompt.version", PROMPT_VERSION, Take::Text),
