@@ -162,7 +162,7 @@ fn parquet_out_and_info() {
     assert!(r.out.contains("spans           330\n") && r.code == 0, "{}", r.out);
     assert_eq!(run(&["info", "no/such.spans"]).code, 1);
     let r = run(&["demo", path]);
-    assert!(r.out.contains("Spans by kind") && r.out.contains(&Span::trace_hex(0)), "{}", r.out);
+    assert!(r.out.contains("Tool calls") && r.out.contains(&Span::trace_hex(0)[..8]), "{}", r.out);
 }
 
 #[cfg(unix)]

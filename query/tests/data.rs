@@ -7,8 +7,9 @@ use datafusion::arrow::array::{
     ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, new_null_array,
 };
 use spanfile::batch::SpanBatch;
+use spanfile::ingest::{BoxError, Reject, ingest};
 use spanfile::schema::{self, Class, Column};
-use spanfile::{Options, Store};
+use spanfile::{Importer, Options, Rejects, Store};
 use spanfile_query::render::{Format, RenderOptions, render};
 use spanfile_query::{Engine, EngineOptions, Result};
 
@@ -78,7 +79,8 @@ fn column(c: &Column, spans: &[Span]) -> ArrayRef {
         ("trace_id", _) => ids(&|s| Some(bytes(&Span::trace_hex(s.trace))), 16),
         ("span_id", _) => ids(&|s| Some(bytes(&s.span_hex())), 8),
         ("parent_span_id", _) => {
-            ids(&|s| (s.index > 0).then(|| bytes(&Span { trace: s.trace, index: 0 }.span_hex())), 8)
+            let parent = |s: &Span| (s.index > 0).then(|| Span { index: (s.index - 1) / 2, ..*s });
+            ids(&|s| parent(s).map(|p| bytes(&p.span_hex())), 8)
         }
         (name, Class::Time) => {
             let at = |s: &Span| s.start() + if name == "end_time" { s.int("duration_ns").unwrap() } else { 0 };
@@ -93,11 +95,12 @@ fn column(c: &Column, spans: &[Span]) -> ArrayRef {
 }
 
 pub(crate) fn batch(spans: &[Span]) -> SpanBatch {
-    let mut columns: Vec<ArrayRef> = schema::SPANS.iter().map(|c| column(c, spans)).collect();
     let pipeline = schema::pipeline();
-    for f in pipeline.fields().iter().skip(columns.len()) {
-        columns.push(new_null_array(f.data_type(), spans.len()));
-    }
+    let columns = pipeline.fields().iter().map(|f| match schema::find(schema::SPANS, f.name()) {
+        Some((_, c)) => column(c, spans),
+        None => new_null_array(f.data_type(), spans.len()),
+    });
+    let columns = columns.collect();
     SpanBatch {
         spans: RecordBatch::try_new(pipeline, columns).unwrap(),
         logs: RecordBatch::new_empty(schema::events()),
@@ -117,6 +120,49 @@ pub(crate) fn file(dir: &Path, name: &str, batches: &[Vec<Span>], tail: bool) ->
             writer.seal_all().unwrap();
         }
     }
+    path
+}
+
+/// Bundled captures, one format of each.
+pub(crate) fn captures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata");
+    let mut out: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    out.retain(|p| p.to_string_lossy().contains(".jsonl"));
+    out.sort();
+    assert!(out.len() > 10);
+    out
+}
+
+/// Bundled captures whose names begin so.
+pub(crate) fn captures_named(beginnings: &[&str]) -> Vec<PathBuf> {
+    let named = |p: &PathBuf| {
+        let name = p.file_name().unwrap().to_string_lossy().into_owned();
+        beginnings.iter().any(|b| name.starts_with(b))
+    };
+    captures().into_iter().filter(named).collect()
+}
+
+struct NoRejects;
+
+impl Rejects for NoRejects {
+    fn reject(&mut self, reject: &Reject<'_>) -> std::result::Result<(), BoxError> {
+        Err(format!("{}: {}: {}", reject.source, reject.position, reject.reason).into())
+    }
+
+    fn more(&mut self, _: &[u8]) -> std::result::Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// A file with these captures, sealed.
+pub(crate) fn captured(dir: &Path, name: &str, captures: &[PathBuf]) -> PathBuf {
+    let path = dir.join(name);
+    let store = Store::create(&path, Options::default()).unwrap();
+    let mut importer = Importer::new(store.writer().unwrap(), NoRejects);
+    for c in captures {
+        ingest(&c.display().to_string(), std::fs::File::open(c).unwrap(), &mut importer).unwrap();
+    }
+    importer.finish().unwrap();
     path
 }
 

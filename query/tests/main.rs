@@ -5,6 +5,8 @@
 //! * `dialect` and `functions`: what may be written, and what it means,
 //! * `readonly`: what is refused,
 //! * `render`: golden output of every format,
+//! * `views`: what each view says of captures, and that it is the same as asking the spans,
+//! * `structure`: the tree functions against a walk along parents,
 //! * `command`: the binary, by its stdout, stderr and exit code.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -16,3 +18,5 @@ mod functions;
 mod pruning;
 mod readonly;
 mod render;
+mod structure;
+mod views;

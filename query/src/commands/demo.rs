@@ -16,29 +16,25 @@ use crate::cli::DemoArgs;
 const SECTIONS: [(&str, &str); 4] = [
     (
         "Runs",
-        "SELECT trace_id AS run_id, min(start_time) AS started, count(*) AS spans,
-       count(*) FILTER (WHERE kind = 'llm') AS llm_calls, count(*) FILTER (WHERE kind = 'tool') AS tool_calls,
-       count(*) FILTER (WHERE status = 'error') AS errors,
-       round((max(end_time)::bigint - min(start_time)::bigint) / 1e9, 2) AS seconds
-FROM spans GROUP BY trace_id ORDER BY started, run_id LIMIT 20",
+        "SELECT substr(trace_id, 1, 8) AS run, coalesce(agents, workflow_name) AS agents, outcome, steps, llm_calls,
+       tool_calls, total_tokens AS tokens, errors, round(duration_ns / 1e9, 2) AS seconds
+FROM runs ORDER BY start_time, trace_id LIMIT 12",
     ),
     (
-        "Spans by kind",
-        "SELECT kind, count(*) AS spans, count(*) FILTER (WHERE status = 'error') AS errors,
-       round(avg(duration_ns) / 1e6, 1) AS avg_ms, round(median(duration_ns) / 1e6, 1) AS median_ms
-FROM spans GROUP BY kind ORDER BY spans DESC, kind",
+        "Agents and what they use",
+        "SELECT agent_name AS agent, models, tools, runs, calls, total_tokens AS tokens, errors
+FROM agents ORDER BY tokens DESC, agent LIMIT 12",
     ),
     (
-        "Tokens by model",
-        "SELECT coalesce(response_model, request_model) AS model, provider, count(*) AS calls,
-       sum(input_tokens) AS input, sum(cache_read_tokens) AS cache_read, sum(output_tokens) AS output
-FROM spans WHERE kind = 'llm' GROUP BY 1, 2 ORDER BY input DESC NULLS LAST, model LIMIT 20",
+        "Tool calls",
+        "SELECT agent_name AS agent, tool_name AS tool, count(*) AS calls, count(DISTINCT args_hash) AS different_args,
+       count(*) FILTER (WHERE failed) AS errors, round(avg(duration_ns) / 1e6, 2) AS avg_ms
+FROM tool_calls GROUP BY agent_name, tool_name ORDER BY calls DESC, agent, tool LIMIT 12",
     ),
     (
-        "Slowest steps",
-        "SELECT kind, name, round(duration_ns / 1e6, 1) AS ms, status, trace_id AS run_id
-FROM spans WHERE kind IN ('llm', 'tool', 'retrieval', 'embedding', 'reranker', 'handoff')
-ORDER BY duration_ns DESC NULLS LAST, span_id LIMIT 10",
+        "Errors, where they began",
+        "SELECT substr(trace_id, 1, 8) AS run, step, kind, called, error_type, substr(error_message, 1, 60) AS message
+FROM errors ORDER BY start_time, span_id LIMIT 8",
     ),
 ];
 
@@ -52,11 +48,12 @@ pub(crate) fn run(args: &DemoArgs) -> Result<u8> {
 }
 
 /// Captures of real agent frameworks that come with the program.
-const CAPTURES: [(&str, &[u8]); 6] = [
+const CAPTURES: [(&str, &[u8]); 7] = [
     ("langgraph-openinference.loop", include_bytes!("../../../testdata/langgraph-openinference.loop.pb.gz")),
     ("langgraph-openinference.rag", include_bytes!("../../../testdata/langgraph-openinference.rag.pb")),
     ("openai_agents-openinference.handoff", include_bytes!("../../../testdata/openai_agents-openinference.handoff.pb")),
     ("crewai-openinference.normal", include_bytes!("../../../testdata/crewai-openinference.normal.jsonl")),
+    ("langfuse-openai.toolerror", include_bytes!("../../../testdata/langfuse-openai.toolerror.jsonl.zst")),
     ("openai-otelv2.normal", include_bytes!("../../../testdata/openai-otelv2.normal.pb")),
     ("openai-otelv2.normal.logs", include_bytes!("../../../testdata/openai-otelv2.normal.logs.pb")),
 ];
@@ -115,7 +112,11 @@ fn show(path: &Path) -> Result<()> {
             render(query.stream()?, &Format::Table, &options, &mut out).await
         })?;
     }
-    writeln!(out, "\nNow try: spanfile {} \"SELECT kind, count(*) FROM spans GROUP BY kind\"", path.display())
-        .map_err(output_error)?;
+    writeln!(
+        out,
+        "\nNow try: spanfile {} \"SELECT step, kind, called, duration_ns FROM steps ORDER BY trace_id, step\"",
+        path.display()
+    )
+    .map_err(output_error)?;
     out.flush().map_err(output_error)
 }

@@ -98,3 +98,37 @@ impl View {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Engine, EngineOptions};
+
+    #[test]
+    fn every_column_is_described_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("empty.spans");
+        drop(spanfile::Store::create(&path, spanfile::Options::default()).unwrap());
+        let engine = Engine::open(&path, EngineOptions::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        for view in &VIEWS {
+            let query = runtime.block_on(engine.sql(&format!("SELECT * FROM {}", view.name))).unwrap();
+            let schema = query.schema();
+            let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+            let described = view.columns();
+            assert_eq!(described.iter().map(|d| d.name).collect::<Vec<_>>(), names, "{}", view.name);
+            for d in &described {
+                assert!(d.meaning.ends_with('.') && d.meaning.starts_with(|c: char| !c.is_whitespace()), "{d:?}");
+                assert_eq!(d.unit.is_empty(), !unit_is_expected(d.name), "{}: {d:?}", view.name);
+            }
+            assert!(view.meaning().ends_with('.'), "{}", view.name);
+        }
+    }
+
+    /// Columns that count or measure say in what.
+    fn unit_is_expected(name: &str) -> bool {
+        ["_ns", "_tokens", "_usd", "_calls", "_runs"].iter().any(|end| name.ends_with(end))
+            || ["runs", "calls", "errors", "retries", "spans", "steps", "retrievals", "handoffs", "calls_without_usage"]
+                .contains(&name)
+    }
+}
