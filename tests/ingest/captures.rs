@@ -169,8 +169,8 @@ const HOMES: &[(&[&str], &[&str])] = &[
     (&["tool_call_id"], &["gen_ai.tool.call.id", "tool_call.id", "tool.id"]),
     (&["tool_args"], &["gen_ai.tool.call.arguments"]),
     (&["tool_result"], &["gen_ai.tool.call.result"]),
-    (&["input"], &["gen_ai.input.messages", "gen_ai.prompt", "gen_ai.retrieval.query.text"]),
-    (&["output"], &["gen_ai.output.messages", "gen_ai.completion"]),
+    (&["input", "tool_args"], &["gen_ai.input.messages", "gen_ai.prompt", "gen_ai.retrieval.query.text"]),
+    (&["output", "tool_result"], &["gen_ai.output.messages", "gen_ai.completion"]),
     // Tools have theirs elsewhere.
     (&["input", "tool_args"], &["input.value"]),
     (&["output", "tool_result"], &["output.value"]),

@@ -161,7 +161,7 @@ fn check(row: &Row<'_>, dialects: &[&str]) {
         "guardrail" => {
             row.expect(!row.text("policy_name").is_empty(), "has a policy");
             let told = row.capture.starts_with("nemo");
-            row.expect(told == (row.text("policy_verdict") == "pass"), "has a verdict");
+            row.expect(told == (row.text("policy_verdict") == "allow"), "has a verdict");
         }
         _ => {}
     }

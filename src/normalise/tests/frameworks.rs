@@ -119,7 +119,7 @@ fn documents_come_out_of_a_retrievers_output() {
 
 #[test]
 fn rails_are_policies() {
-    for (stop, want) in [(true, "block"), (false, "pass")] {
+    for (stop, want) in [(true, "block"), (false, "allow")] {
         let s = span(vec![("rail.name", "self check input".into()), ("rail.stop", stop.into())]);
         let (columns, kept) = normalised(&s, "nemo_guardrails");
         assert_eq!(get(&columns, "kind"), Some("guardrail"));
