@@ -345,6 +345,18 @@ fn views_of_aliases_and_of_several_files() {
 }
 
 #[test]
+fn a_trace_in_two_files_is_there_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = captured(dir.path(), "a.spans", &captures());
+    let copy = dir.path().join("b.spans");
+    std::fs::copy(&path, &copy).unwrap();
+    let e = Engine::open_all(&[path, copy], EngineOptions::default()).unwrap();
+    for view in ["llm_calls", "tool_calls", "handoffs", "errors", "steps"] {
+        same(&e, &format!("select count(*) from {view}"), &format!("select sum({view}) from runs"));
+    }
+}
+
+#[test]
 fn names_are_json() {
     let f = Fixture::new();
     let e = f.engine();
