@@ -245,6 +245,14 @@ pub static SPANS: &[Column] = {
         col("policy_name", Label, true, Normalised, "", "Guardrail or policy that was applied."),
         col("policy_verdict", Label, true, Normalised, "", "Verdict of the guardrail or policy."),
         col(
+            "unreadable",
+            Label,
+            true,
+            Normalised,
+            "",
+            "JSON array of attribute keys that should hold a number and do not; they stay in attributes.",
+        ),
+        col(
             "attributes",
             Json,
             true,

@@ -36,6 +36,8 @@ pub(crate) enum Verb {
     Verify(FileArgs),
     /// Merge segments and give back unused space.
     Compact(FileArgs),
+    /// Scores that evaluators or people gave to runs.
+    Scores(ScoresArgs),
     /// Ingest the bundled captures into a file and show what is in it.
     Demo(DemoArgs),
 }
@@ -154,6 +156,28 @@ pub(crate) struct IngestArgs {
     /// No progress and no summary.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// Scores.
+#[derive(Debug, Args)]
+pub(crate) struct ScoresArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ScoresVerb,
+}
+
+/// What to do with scores.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScoresVerb {
+    /// Add scores to a file: CSV with a header, or JSON lines, with trace_id, span_id, name, value, label,
+    /// explanation, source, time. The same score again changes nothing.
+    Import {
+        /// The .spans file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Files of scores, or - for stdin.
+        #[arg(value_name = "SCORES", required = true)]
+        inputs: Vec<String>,
+    },
 }
 
 /// Demo.

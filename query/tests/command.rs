@@ -180,3 +180,46 @@ fn ctrl_c_stops_a_query_at_once() {
     assert_eq!(r.code, 130, "{}", r.err);
     assert!(begun.elapsed() < std::time::Duration::from_secs(5), "took {:?}", begun.elapsed());
 }
+
+#[test]
+fn scores_come_once_and_say_what_is_wrong() {
+    let f = Fixture::new();
+    let path = f.path.to_str().unwrap();
+    let trace = run(&[path, "-csv", "-noheader", "SELECT min(trace_id) FROM spans"]).out;
+    let trace = trace.trim();
+    let span =
+        run(&[path, "-csv", "-noheader", &format!("SELECT max(span_id) FROM spans WHERE trace_id = '{trace}'")]).out;
+    let span = span.trim();
+    let csv = format!(
+        "trace_id,span_id,name,value,label,explanation,source,time\n\
+         {trace},,faithfulness,0.25,,\"two lines,\nquoted\",ragas,2026-01-02T03:04:05Z\n\
+         {trace},{span},helpful,,yes,,anna,\n\
+         {trace},,nothing,,,,,\n\
+         00000000000000000000000000000001,,faithfulness,1,,,ragas,\n"
+    );
+    let file = f.path.with_extension("csv");
+    std::fs::write(&file, csv).unwrap();
+    let import = || run(&["scores", "import", path, file.to_str().unwrap()]);
+    let first = import();
+    assert_eq!((first.out.as_str(), first.code), ("3 scores read, 3 new, 1 rejected\n", 3), "{}", first.err);
+    assert!(first.err.contains("line 5") && first.err.contains("1 of the traces are not in the file"), "{}", first.err);
+    let again = import();
+    assert_eq!((again.out.as_str(), again.code), ("3 scores read, 0 new, 1 rejected\n", 3));
+    let select =
+        "SELECT span_id, target, name, value, label, explanation, source, time FROM scores ORDER BY name, value";
+    let rows = run(&[path, "-jsonl", select]).out;
+    let want = format!(
+        "{{\"span_id\":null,\"target\":\"trace\",\"name\":\"faithfulness\",\"value\":0.25,\"label\":null,\
+         \"explanation\":\"two lines,\\nquoted\",\"source\":\"ragas\",\"time\":\"2026-01-02T03:04:05Z\"}}\n\
+         {{\"span_id\":null,\"target\":\"trace\",\"name\":\"faithfulness\",\"value\":1.0,\"label\":null,\
+         \"explanation\":null,\"source\":\"ragas\",\"time\":null}}\n\
+         {{\"span_id\":\"{span}\",\"target\":\"span\",\"name\":\"helpful\",\"value\":null,\"label\":\"yes\",\
+         \"explanation\":null,\"source\":\"anna\",\"time\":null}}\n"
+    );
+    assert_eq!(rows, want);
+    // They survive sealing and compaction, and do not count as spans.
+    let spans = "SELECT count(*) FROM spans";
+    let before = run(&[path, "-csv", spans]).out;
+    assert_eq!(run(&["compact", path]).code, 0);
+    assert_eq!((run(&[path, "-jsonl", select]).out, run(&[path, "-csv", spans]).out), (want, before));
+}

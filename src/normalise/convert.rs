@@ -44,10 +44,6 @@ pub(crate) fn take<'a>(take: Take, value: &'a Value<'_>, span_start_unix_nano: u
             Some(inner) => converted(Cell::Text(Cow::Owned(inner))),
             None => text(value),
         },
-        Take::Verdict => match value {
-            Value::Bool(stopped) => converted(Cell::Text(Cow::Borrowed(if *stopped { "block" } else { "allow" }))),
-            _ => None,
-        },
         Take::Int => int(value),
         Take::Double => double(value),
         Take::Usd => converted(Cell::Usd(usd(value)?.into())),

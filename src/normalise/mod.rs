@@ -23,6 +23,7 @@ pub(crate) use row::{Cell, Row, col};
 use std::borrow::Cow;
 
 use crate::model::{Span, StatusCode, Value};
+use crate::typed_json::write_string;
 use convert::Taken;
 use flatten::Assembled;
 use table::{Entry, TABLE, Table};
@@ -35,6 +36,8 @@ pub(crate) struct Normaliser {
     hits: Vec<(usize, &'static Entry)>,
     grouped: Vec<(usize, usize)>,
     claimed: Vec<bool>,
+    /// Attributes that should be numbers and are none, by position.
+    unreadable: Vec<usize>,
 }
 
 /// Which attribute won a column, by which rank, and whether the column holds it unchanged.
@@ -94,6 +97,7 @@ impl Normaliser {
         let table: &'static Table = &TABLE;
         self.hits.clear();
         self.grouped.clear();
+        self.unreadable.clear();
         self.claimed.clear();
         self.claimed.resize(span.attributes.len(), false);
 
@@ -157,6 +161,7 @@ impl Normaliser {
             self.claimed[winner.attribute as usize] = true;
         }
 
+        self.fill_unreadable(span, row);
         row.set_str(col::KIND, kind.name());
         if let Some(d) = dialects.iter().min_by_key(|&d| table.dialect_rank(d)) {
             row.set_str(col::DIALECT, table.dialect_name(d));
@@ -174,7 +179,7 @@ impl Normaliser {
     }
 
     fn apply_rules<'a>(
-        &self,
+        &mut self,
         span: &'a Span<'_>,
         kind: Kind,
         dialects: Dialects,
@@ -189,12 +194,31 @@ impl Normaliser {
                 if ranked.rank >= best.rank || !rule.when.holds(kind, &self.scope_name, dialects.has(ranked.dialect)) {
                     continue;
                 }
-                if let Some(Taken { cell, exact }) = convert::take(rule.take, value, span.start_unix_nano) {
-                    row.set(rule.column, cell);
-                    *best = Winner { rank: ranked.rank, attribute: i as u32, exact };
+                match convert::take(rule.take, value, span.start_unix_nano) {
+                    Some(Taken { cell, exact }) => {
+                        row.set(rule.column, cell);
+                        *best = Winner { rank: ranked.rank, attribute: i as u32, exact };
+                    }
+                    None if rule.take.wants_number() && is_present(value) => self.unreadable.push(i),
+                    None => {}
                 }
             }
         }
+    }
+
+    /// Names the keys whose values are no numbers: they stay in `attributes`, and someone should know.
+    fn fill_unreadable(&mut self, span: &Span<'_>, row: &mut Row<'_>) {
+        if self.unreadable.is_empty() {
+            return;
+        }
+        self.unreadable.dedup();
+        let mut json = String::new();
+        for &i in &self.unreadable {
+            json.push(if json.is_empty() { '[' } else { ',' });
+            write_string(&mut json, &span.attributes[i].0);
+        }
+        json.push(']');
+        row.set(col::UNREADABLE, Cell::Text(Cow::Owned(json)));
     }
 
     fn apply_groups<'a>(
@@ -285,6 +309,15 @@ fn fill_names<'a>(span: &'a Span<'_>, kind: Kind, resource: &'a ResourceColumns,
     }
     if row.is_set(col::AGENT_NAME) && !row.is_set(col::AGENT_VERSION) {
         row.set_str(col::AGENT_VERSION, resource.service_version());
+    }
+}
+
+/// Whether a value says anything at all.
+fn is_present(value: &Value<'_>) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Str(s) => !s.is_empty(),
+        _ => true,
     }
 }
 

@@ -183,6 +183,7 @@ pub(crate) mod col {
         HANDOFF_TO = "handoff_to";
         POLICY_NAME = "policy_name";
         POLICY_VERDICT = "policy_verdict";
+        UNREADABLE = "unreadable";
         ATTRIBUTES = "attributes";
         RESOURCE_ATTRIBUTES = "resource_attributes";
     }

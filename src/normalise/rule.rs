@@ -129,8 +129,6 @@ pub(crate) enum Take {
     Unquoted,
     /// Integer that is not negative, also from text or an integral double.
     Int,
-    /// Whether a guardrail stopped the run, as `block` or `allow`.
-    Verdict,
     /// Float, also from text or an integer.
     Double,
     /// Dollars, exact to the digits of the shortest text.
@@ -153,12 +151,22 @@ pub(crate) enum Take {
     FieldDouble(&'static [&'static str]),
     /// Likewise, taken as finish reason.
     FieldFinishReason(&'static [&'static str]),
-    /// The array of that name in a JSON object, as JSON.
-    FieldArray(&'static str),
     /// Likewise, taken as dollars.
     FieldUsd(&'static [&'static str]),
-    /// Likewise, but the value may be an object or array; taken as JSON.
+    /// The array of that name in a JSON object, as JSON.
+    FieldArray(&'static str),
+    /// The first of these dotted paths that leads to a value, an object or array too; taken as JSON.
     FieldJson(&'static [&'static str]),
     /// Dollars: the sum of all fields of a JSON object.
     SumUsd,
 }
+
+impl Take {
+    /// Whether any value but a number is a mistake of who sent it.
+    pub(crate) fn wants_number(self) -> bool {
+        matches!(self, Take::Int | Take::Double | Take::Usd | Take::SecondsToNs | Take::MsToNs | Take::MsOrSecondsToNs)
+    }
+}
+
+/// Whether a guardrail stopped the run.
+pub(crate) const VERDICTS: Take = Take::Words(&[("true", "block"), ("false", "allow")]);

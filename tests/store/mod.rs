@@ -5,7 +5,7 @@ pub(crate) mod allocations;
 mod basics;
 pub(crate) mod captures;
 /// Seeds and amounts.
-mod chance;
+pub(crate) mod chance;
 /// kill -9 of a writing process.
 mod crash;
 /// Flipped bits and truncation.
@@ -23,7 +23,7 @@ mod power;
 mod processes;
 /// Expected panics without noise.
 mod quiet;
-mod rollups;
+pub(crate) mod rollups;
 mod sample;
 /// Steps that tests of interruptions share.
 mod workload;

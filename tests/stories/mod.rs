@@ -16,6 +16,9 @@ use spanfile::{Importer, Options, ScanRequest, Store, Table};
 
 use crate::store::captures::NoRejects;
 
+mod counted;
+mod order;
+
 /// Longest value that is written out.
 const SHOWN_CHARS: usize = 90;
 

@@ -5,6 +5,7 @@ mod demo;
 mod info;
 mod ingest;
 mod query;
+mod scores;
 mod script;
 mod verify;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Some(Verb::Info(args)) => info::run(&args),
         Some(Verb::Verify(args)) => verify::run(&args),
         Some(Verb::Compact(args)) => compact::run(&args),
+        Some(Verb::Scores(args)) => scores::run(&args),
         Some(Verb::Demo(args)) => demo::run(&args),
     };
     match done {

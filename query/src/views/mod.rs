@@ -45,7 +45,7 @@ const fn view(name: &'static str, text: &'static str) -> View {
 }
 
 /// All views.
-pub(crate) static VIEWS: [View; 9] = [
+pub(crate) static VIEWS: [View; 10] = [
     view("sessions", include_str!("sessions.sql")),
     view("steps", include_str!("steps.sql")),
     view("llm_calls", include_str!("llm_calls.sql")),
@@ -55,6 +55,7 @@ pub(crate) static VIEWS: [View; 9] = [
     view("agents", include_str!("agents.sql")),
     view("tools", include_str!("tools.sql")),
     view("models", include_str!("models.sql")),
+    view("diagnostics", include_str!("diagnostics.sql")),
 ];
 
 /// The view of that name.

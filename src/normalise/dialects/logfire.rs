@@ -6,7 +6,7 @@
 
 use crate::normalise::col::*;
 use crate::normalise::kind::{Kind, KindKey, Name, NamedKind};
-use crate::normalise::rule::{Dialect, Rule, Take, When, rule, rule_when};
+use crate::normalise::rule::{Dialect, Rule, Take, VERDICTS, When, rule, rule_when};
 
 const TOOLS: When = When::OwnKinds(&[Kind::Tool, Kind::Handoff]);
 const AGENTS: When = When::OwnKinds(&[Kind::Agent]);
@@ -50,7 +50,7 @@ static RULES: &[Rule] = &[
     rule_when("name", TOOL_NAME, Take::Text, TOOLS),
     rule_when("name", AGENT_NAME, Take::Text, AGENTS),
     rule_when("name", POLICY_NAME, Take::Text, GUARDRAILS),
-    rule_when("triggered", POLICY_VERDICT, Take::Verdict, GUARDRAILS),
+    rule_when("triggered", POLICY_VERDICT, VERDICTS, GUARDRAILS),
     rule_when("agent_name", AGENT_NAME, Take::Text, When::Own),
     rule_when("from_agent", HANDOFF_FROM, Take::Text, HANDOFFS),
     rule_when("to_agent", HANDOFF_TO, Take::Text, HANDOFFS),

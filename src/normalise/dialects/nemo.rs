@@ -2,7 +2,7 @@
 
 use crate::normalise::col::*;
 use crate::normalise::kind::{Kind, Name, NamedKind};
-use crate::normalise::rule::{Dialect, Rule, Take, rule};
+use crate::normalise::rule::{Dialect, Rule, Take, VERDICTS, rule};
 
 pub(crate) static DIALECT: Dialect = Dialect {
     name: "nemo",
@@ -20,4 +20,4 @@ pub(crate) static DIALECT: Dialect = Dialect {
     ..Dialect::BLANK
 };
 
-static RULES: &[Rule] = &[rule("rail.name", POLICY_NAME, Take::Text), rule("rail.stop", POLICY_VERDICT, Take::Verdict)];
+static RULES: &[Rule] = &[rule("rail.name", POLICY_NAME, Take::Text), rule("rail.stop", POLICY_VERDICT, VERDICTS)];
