@@ -188,7 +188,7 @@ fn scores_come_once_and_say_what_is_wrong() {
     let trace = run(&[path, "-csv", "-noheader", "SELECT min(trace_id) FROM spans"]).out;
     let trace = trace.trim();
     let span =
-        run(&[path, "-csv", "-noheader", &format!("SELECT min(span_id) FROM spans WHERE trace_id = '{trace}'")]).out;
+        run(&[path, "-csv", "-noheader", &format!("SELECT max(span_id) FROM spans WHERE trace_id = '{trace}'")]).out;
     let span = span.trim();
     let csv = format!(
         "trace_id,span_id,name,value,label,explanation,source,time\n\

@@ -52,7 +52,7 @@ fn what_analysts_write() {
     assert_eq!(rows(&e, "select x from (values (1), (null), (2)) t(x) order by x"), "1\n2\n\n");
     assert_eq!(
         rows(&e, "select table_name from information_schema.tables where table_schema = 'main' order by 1"),
-        "agents\ncolumns\nerrors\nevents\nhandoffs\nlinks\nllm_calls\nmeta\nmodels\nruns\nscores\nsegments\nsessions\n\
+        "agents\ncolumns\ndiagnostics\nerrors\nevents\nhandoffs\nlinks\nllm_calls\nmeta\nmodels\nruns\nscores\nsegments\nsessions\n\
          spans\nsteps\nsynthetic_calls\ntables\ntool_calls\ntools\nusage\n"
     );
     assert!(rows(&e, "describe spans").starts_with("trace_id,Utf8View,NO\n"));

@@ -335,12 +335,24 @@ fn views_of_aliases_and_of_several_files() {
             "select table_schema, count(*) from information_schema.tables where table_type = 'VIEW' \
                   and table_schema <> 'information_schema' group by 1 order by 1"
         ),
-        "main,9\nold,9\none,9\n"
+        "main,10\nold,10\none,10\n"
     );
     assert_eq!(rows(&e, "select count(*) from old.columns where table_name = 'errors'"), "13\n");
     let path = dir.path().join("b.spans");
     for taken in ["agents", "spans", "columns"] {
         assert!(e.attach(std::slice::from_ref(&path), taken).is_err(), "{taken} is a table");
+    }
+}
+
+#[test]
+fn a_trace_in_two_files_is_there_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = captured(dir.path(), "a.spans", &captures());
+    let copy = dir.path().join("b.spans");
+    std::fs::copy(&path, &copy).unwrap();
+    let e = Engine::open_all(&[path, copy], EngineOptions::default()).unwrap();
+    for view in ["llm_calls", "tool_calls", "handoffs", "errors", "steps"] {
+        same(&e, &format!("select count(*) from {view}"), &format!("select sum({view}) from runs"));
     }
 }
 

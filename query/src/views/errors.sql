@@ -14,17 +14,25 @@
 -- start_time: When the span started.
 -- end_time: When it ended.
 -- duration_ns [ns]: end_time minus start_time.
-SELECT trace_id, span_id, step, run_agent AS agent_name, run_agent_version AS agent_version, kind, name,
-       coalesce(tool_name, response_model, request_model) AS called, coalesce(error_type, other_type) AS error_type,
-       coalesce(status_message, other_message) AS error_message, start_time, end_time, duration_ns
+SELECT s.trace_id AS trace_id, s.span_id AS span_id, s.step AS step, s.run_agent AS agent_name,
+       s.run_agent_version AS agent_version, s.kind AS kind, s.name AS name,
+       coalesce(s.tool_name, s.response_model, s.request_model) AS called,
+       coalesce(s.error_type, d.error_type) AS error_type, coalesce(s.status_message, d.status_message) AS error_message,
+       s.start_time AS start_time, s.end_time AS end_time, s.duration_ns AS duration_ns
 FROM (
-    SELECT trace_id, span_id, step, run_agent, run_agent_version, kind, name, tool_name, response_model, request_model,
-           error_type, status_message, start_time, end_time, duration_ns, tree_right, is_duplicate_of,
-           max(error_type) OVER (PARTITION BY trace_id, coalesce(is_duplicate_of, span_id)) AS other_type,
-           max(status_message) OVER (PARTITION BY trace_id, coalesce(is_duplicate_of, span_id)) AS other_message,
-           -- Failures below a span follow it in preorder without a gap, so the next one tells.
-           lead(tree_left) OVER (PARTITION BY trace_id, is_duplicate_of IS NULL ORDER BY tree_left) AS next_failure
+    SELECT trace_id, is_duplicate_of, max(error_type) AS error_type, max(status_message) AS status_message
     FROM spans
-    WHERE failed
-) AS failures
-WHERE is_duplicate_of IS NULL AND (next_failure IS NULL OR next_failure > tree_right)
+    WHERE failed AND is_duplicate_of IS NOT NULL
+    GROUP BY trace_id, is_duplicate_of
+) AS d
+RIGHT JOIN ((
+    -- Only ids and places are sorted: rows with text would take much memory.
+    -- Failures below a span follow it in preorder without a gap, so the next one tells.
+    SELECT trace_id, span_id
+    FROM spans
+    WHERE failed AND is_duplicate_of IS NULL
+    QUALIFY coalesce(lead(tree_left) OVER (PARTITION BY trace_id ORDER BY tree_left) > tree_right, true)
+) AS f
+RIGHT SEMI JOIN spans AS s ON s.trace_id = f.trace_id AND s.span_id = f.span_id)
+ON d.trace_id = s.trace_id AND d.is_duplicate_of = s.span_id
+WHERE s.failed
