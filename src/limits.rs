@@ -77,9 +77,9 @@ pub const RUN_PAGE_BYTES: usize = 2 << 20;
 /// Rows per row group: enough groups per segment for idle cores, few enough for small metadata.
 pub const ROW_GROUP_ROWS: usize = 32 * 1024;
 /// Rows per page of narrow columns.
-pub const PAGE_ROWS: usize = 2 * 1024;
+pub const PAGE_ROWS: usize = 4 * 1024;
 /// Bytes per page of wide text columns before compression; bounds what reading one trace decompresses.
-pub const TEXT_PAGE_BYTES: usize = 768 * 1024;
+pub const TEXT_PAGE_BYTES: usize = 1024 * 1024;
 /// Rows that the Parquet encoder takes between two looks at the page size.
 pub const WRITE_BATCH_ROWS: usize = 256;
 

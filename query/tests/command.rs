@@ -210,7 +210,7 @@ fn scores_come_once_and_say_what_is_wrong() {
     let rows = run(&[path, "-jsonl", select]).out;
     let want = format!(
         "{{\"span_id\":null,\"target\":\"trace\",\"name\":\"faithfulness\",\"value\":0.25,\"label\":null,\
-         \"explanation\":\"two lines,\\nquoted\",\"source\":\"ragas\",\"time\":\"2026-01-02T03:04:05Z\"}}\n\
+         \"explanation\":\"two lines,\\nquoted\",\"source\":\"ragas\",\"time\":\"2026-01-02T03:04:05.000000000Z\"}}\n\
          {{\"span_id\":null,\"target\":\"trace\",\"name\":\"faithfulness\",\"value\":1.0,\"label\":null,\
          \"explanation\":null,\"source\":\"ragas\",\"time\":null}}\n\
          {{\"span_id\":\"{span}\",\"target\":\"span\",\"name\":\"helpful\",\"value\":null,\"label\":\"yes\",\

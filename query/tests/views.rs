@@ -41,7 +41,7 @@ fn the_registry_of_agents_is_what_spans_say() {
          total_tokens, reported_cost_usd, first_seen, last_seen from agents",
         "select agent, version, count(distinct trace_id), count_if(call and kind = 'llm'), \
          count_if(call and kind = 'tool'), count_if(call), count_if(call and failed), sum(input), sum(output), \
-         sum(total), sum(cost), min(start), max(start) from ( \
+         sum(total), sum(cost), min(began), max(began) from ( \
              select trace_id, run_agent as agent, run_agent_version as version, kind, start_time as start, failed, \
                     is_duplicate_of is null and \
                     kind in ('llm', 'embedding', 'tool', 'retrieval', 'reranker', 'handoff') as call, \
@@ -54,7 +54,7 @@ fn the_registry_of_agents_is_what_spans_say() {
              union all \
              select trace_id, agent_name, agent_version, 'tool', time, false, true, false, false, null, null, null, null \
              from synthetic_calls \
-         ) where agent is not null and (call or used or costs) group by agent, version",
+         ) join (select trace_id as id, min(start_time) as began from spans group by 1) on id = trace_id where agent is not null and (call or used or costs) group by agent, version",
     );
     same(
         &e,
@@ -72,8 +72,8 @@ fn the_registry_of_tools_is_what_calls_say() {
     same(
         &e,
         "select tool_name, runs, calls, errors, duration_ns, first_seen, last_seen from tools",
-        "select tool_name, count(distinct trace_id), count(*), count_if(failed), sum(duration_ns), min(start_time), \
-         max(start_time) from tool_calls where tool_name is not null group by tool_name",
+        "select tool_name, count(distinct trace_id), count(*), count_if(failed), sum(duration_ns), min(began), \
+         max(began) from tool_calls join (select trace_id as id, min(start_time) as began from spans group by 1) on id = trace_id where tool_name is not null group by tool_name",
     );
 }
 
@@ -94,7 +94,8 @@ fn the_registry_of_models_is_what_spans_say() {
              sum(cache_read_tokens) filter (where usage_counted), \
              sum(cache_write_tokens) filter (where usage_counted), \
              sum(reasoning_tokens) filter (where usage_counted), sum(total_tokens) filter (where usage_counted), \
-             sum(reported_cost_usd) filter (where cost_counted), min(start_time), max(start_time) from spans \
+             sum(reported_cost_usd) filter (where cost_counted), min(began), max(began) from spans \
+             join (select trace_id as id, min(start_time) as began from spans group by 1) on id = trace_id \
              where (request_model is not null or response_model is not null) \
              and ({call} or usage_counted or cost_counted) group by provider, request_model, response_model"
         ),

@@ -105,17 +105,16 @@ pub static USAGE: &[Column] = &[
     col("reasoning_tokens", Int, true, Derived, "tokens", "Part of output_tokens spent on reasoning."),
     col("total_tokens", Int, true, Derived, "tokens", "All tokens that count."),
     col(
-        "min_input_tokens",
+        "max_input_tokens",
         Int,
         true,
         Derived,
         "tokens",
-        "Fewest input tokens of one call: prices can change with them.",
+        "Most input tokens of one call: prices can change with them.",
     ),
-    col("max_input_tokens", Int, true, Derived, "tokens", "Most input tokens of one call."),
     col("reported_cost_usd", Usd, true, Derived, "USD", "Cost that sources reported and that counts."),
-    col("first_start_time", Time, false, Derived, "", "First start of a call."),
-    col("last_start_time", Time, false, Derived, "", "Last start of a call."),
+    col("run_start_time", Time, false, Derived, "", "Start of the run."),
+    col("run_end_time", Time, true, Derived, "", "End of the run."),
     col("overflowed", Flag, false, Derived, "", "Whether a sum went beyond 64 bits and is NULL for that reason."),
 ];
 

@@ -63,9 +63,9 @@ impl<'a> Derived<'a> {
         }
         if let Some(run) = &derived.run {
             push_run(&mut self.runs, trace, run);
-        }
-        for usage in &derived.usage {
-            push_usage(&mut self.usage, trace, usage);
+            for usage in &derived.usage {
+                push_usage(&mut self.usage, trace, run, usage);
+            }
         }
         for call in &derived.calls {
             let version = derived.spans.get(call.llm).and_then(|d| d.run_agent_version);
@@ -316,7 +316,7 @@ fn push_run(columns: &mut Columns, trace: TraceId, run: &RunRow<'_>) {
     w.end();
 }
 
-fn push_usage(columns: &mut Columns, trace: TraceId, u: &UsageRow<'_>) {
+fn push_usage(columns: &mut Columns, trace: TraceId, run: &RunRow<'_>, u: &UsageRow<'_>) {
     let mut w = RowWriter::new(columns);
     w.id(Some(&trace.0));
     w.text(u.agent.as_deref());
@@ -331,11 +331,10 @@ fn push_usage(columns: &mut Columns, trace: TraceId, u: &UsageRow<'_>) {
     w.count(u.calls_without_usage);
     w.int(u.duration_ns);
     w.tokens(&u.tokens);
-    w.int(u.min_input_tokens);
     w.int(u.max_input_tokens);
     w.usd(u.reported_cost);
-    w.int(Some(u.first_start));
-    w.int(Some(u.last_start));
+    w.int(Some(run.start_time));
+    w.int(run.end_time);
     w.flag(Some(u.overflowed));
     w.end();
 }

@@ -18,7 +18,7 @@ use crate::schema::{Class, Origin};
 /// zstd level of segments sealed while data comes in.
 pub(crate) const INGEST_LEVEL: i32 = 3;
 /// zstd level of segments made by compaction.
-pub(crate) const ARCHIVE_LEVEL: i32 = 9;
+pub(crate) const ARCHIVE_LEVEL: i32 = 12;
 
 /// Writes the rows of one part, in order.
 pub(crate) struct PartWriter {

@@ -29,7 +29,7 @@ fn import(path: &Path, inputs: &[String]) -> Result<u8> {
     let files: Vec<(&String, ScoresFile)> =
         inputs.iter().map(|input| Ok((input, read(input)?))).collect::<Result<_>>()?;
     let store = Store::open(path, Options::default()).map_err(failed)?;
-    let before = store.snapshot().map_err(failed)?.counters();
+    let before = scores_in(&store).map_err(failed)?;
     let mut writer = store.writer().map_err(failed)?;
     let (mut stored, mut rejected) = (0, 0);
     let mut traces: HashSet<TraceId> = HashSet::new();
@@ -47,15 +47,10 @@ fn import(path: &Path, inputs: &[String]) -> Result<u8> {
     }
     writer.commit().map_err(failed)?;
     drop(writer);
-    let snapshot = store.snapshot().map_err(failed)?;
-    let duplicate = snapshot.counters().duplicates - before.duplicates;
+    let new = scores_in(&store).map_err(failed)? - before;
     let known = known(&store, &traces).map_err(failed)?;
     let mut out = std::io::stdout().lock();
-    let mut line = format!(
-        "{} scores read, {} new",
-        grouped(stored as u64),
-        grouped(stored as u64 - duplicate.min(stored as u64))
-    );
+    let mut line = format!("{} scores read, {} new", grouped(stored as u64), grouped(new));
     if rejected > 0 {
         line += &format!(", {} rejected", grouped(rejected as u64));
     }
@@ -94,6 +89,13 @@ fn store_scores(writer: &mut Writer, scores: &[Score]) -> spanfile::Result<Vec<(
     }
     writer.append(rows.finish())?;
     Ok(refused)
+}
+
+/// Scores in the file, each once.
+fn scores_in(store: &Store) -> spanfile::Result<u64> {
+    let snapshot = store.snapshot()?;
+    let sealed: u64 = snapshot.segments()?.iter().map(|s| s.live_rows(Table::Scores)).sum();
+    Ok(sealed + snapshot.tail()?.rows(Table::Scores))
 }
 
 /// How many of the traces have a run in the file.

@@ -5,8 +5,8 @@
 -- workflows: JSON array of the workflows it worked in.
 -- models: JSON array of the models that answered it, else that it asked for.
 -- tools: JSON array of the tools it called; handoffs are not among them.
--- first_seen: First start of its work.
--- last_seen: Last start of its work.
+-- first_seen: Start of the first run with it.
+-- last_seen: Start of the last run with it.
 -- runs [runs]: Runs it worked in.
 -- llm_calls [calls]: LLM calls.
 -- tool_calls [calls]: Tool calls.
@@ -19,7 +19,7 @@
 SELECT agent_name, agent_version, json_names(workflow_name) AS workflows,
        json_names(coalesce(response_model, request_model)) AS models,
        json_names(tool_name) FILTER (WHERE kind = 'tool') AS tools,
-       min(first_start_time) AS first_seen, max(last_start_time) AS last_seen, count(DISTINCT trace_id) AS runs,
+       min(run_start_time) AS first_seen, max(run_start_time) AS last_seen, count(DISTINCT trace_id) AS runs,
        coalesce(sum(calls) FILTER (WHERE kind = 'llm'), 0) AS llm_calls,
        coalesce(sum(calls) FILTER (WHERE kind = 'tool'), 0) AS tool_calls, sum(calls) AS calls, sum(errors) AS errors,
        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(total_tokens) AS total_tokens,

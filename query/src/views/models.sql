@@ -5,8 +5,8 @@
 -- response_model: Model that answered.
 -- kinds: JSON array of what it was called for: llm, embedding and so on.
 -- agents: JSON array of the agents that call it.
--- first_seen: First start of a call.
--- last_seen: Last start of a call.
+-- first_seen: Start of the first run with it.
+-- last_seen: Start of the last run with it.
 -- runs [runs]: Runs that call it.
 -- calls [calls]: Calls, each once.
 -- errors [calls]: Calls that failed.
@@ -20,7 +20,7 @@
 -- total_tokens [tokens]: All tokens.
 -- reported_cost_usd [USD]: Cost that sources reported.
 SELECT provider, request_model, response_model, json_names(kind) AS kinds, json_names(agent_name) AS agents,
-       min(first_start_time) AS first_seen, max(last_start_time) AS last_seen, count(DISTINCT trace_id) AS runs,
+       min(run_start_time) AS first_seen, max(run_start_time) AS last_seen, count(DISTINCT trace_id) AS runs,
        sum(calls) AS calls, sum(errors) AS errors, sum(calls_without_usage) AS calls_without_usage,
        sum(duration_ns) AS duration_ns, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
        sum(cache_read_tokens) AS cache_read_tokens, sum(cache_write_tokens) AS cache_write_tokens,
