@@ -67,6 +67,7 @@ pub(super) fn compact(shared: &Shared, options: &CompactOptions) -> Result<Compa
     report.segment_bytes.1 = outputs.iter().map(Segment::bytes).sum();
     drop((outputs, snapshot));
     if options.trim {
+        shared.unname_writer()?;
         report.trimmed = shared.file.trim()?;
     }
     report.file_bytes.1 = file_bytes();

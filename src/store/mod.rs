@@ -57,6 +57,8 @@ struct Shared {
     state: Mutex<Arc<State>>,
     recent: Arc<recent::RecentTraces>,
     writer_open: AtomicBool,
+    /// Whether the file says that this process writes to it.
+    named: AtomicBool,
 }
 
 /// Sizes and counts of a file, as of one commit.
@@ -132,7 +134,7 @@ impl Store {
             std::thread::sleep(Duration::from_millis(RETRY_MS));
         };
         let store = Store::start(file, options)?;
-        store.shared.note_writer(Some(std::process::id()))?;
+        store.shared.name_writer()?;
         Ok(store)
     }
 
@@ -183,7 +185,14 @@ impl Store {
             file::guarded(file.path(), "log", || State::read(&file, &txn, None))?
         };
         let recent = Arc::new(recent::RecentTraces::new(options.recent_traces_bytes));
-        let shared = Shared { file, options, state: Mutex::new(state), recent, writer_open: AtomicBool::new(false) };
+        let shared = Shared {
+            file,
+            options,
+            state: Mutex::new(state),
+            recent,
+            writer_open: AtomicBool::new(false),
+            named: AtomicBool::new(false),
+        };
         Ok(Store { shared: Arc::new(shared) })
     }
 
@@ -198,7 +207,7 @@ impl Store {
     /// [`Error::Busy`] while another writer of this store lives, [`Error::ReadOnly`].
     pub fn writer(&self) -> Result<Writer> {
         self.take_writer()?;
-        let writer = Writer::new(self.shared.clone());
+        let writer = self.shared.name_writer().and_then(|()| Writer::new(self.shared.clone()));
         if writer.is_err() {
             self.shared.writer_open.store(false, Ordering::Release);
         }
@@ -310,6 +319,22 @@ impl Shared {
         self.snapshot().map(drop)
     }
 
+    /// Lets the file say who writes to it.
+    fn name_writer(&self) -> Result<()> {
+        if !self.named.swap(true, Ordering::AcqRel) {
+            self.note_writer(Some(std::process::id()))?;
+        }
+        Ok(())
+    }
+
+    /// Takes that back. A commit to a file without free pages doubles its length: this one must come before trimming.
+    fn unname_writer(&self) -> Result<()> {
+        if self.named.swap(false, Ordering::AcqRel) {
+            self.note_writer(None)?;
+        }
+        Ok(())
+    }
+
     fn note_writer(&self, pid: Option<u32>) -> Result<()> {
         self.file.write(|txn| {
             let error = |e: redb::Error| redb_error(self.file.path(), "meta[writer]", e);
@@ -333,7 +358,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         if !self.file.is_read_only() {
             // A stale name only makes a later message less precise; there is nobody to tell of a failure here.
-            let _ = self.note_writer(None);
+            let _ = self.unname_writer();
         }
     }
 }

@@ -156,3 +156,27 @@ fn threads_share_commits() {
     writer.seal_all().unwrap();
     check(&store, &model);
 }
+
+#[test]
+fn a_compacted_file_stays_small_when_it_is_closed() {
+    for traces in [1, 20, 45, 90, 130, 200] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.spans");
+        let store = Store::create(&path, Options::default()).unwrap();
+        let mut writer = store.writer().unwrap();
+        for t in 0..traces {
+            writer.append(batch(&trace(t, 10), &[])).unwrap();
+        }
+        writer.seal_all().unwrap();
+        drop(writer);
+        let report = store.compact(CompactOptions { force: true, ..CompactOptions::default() }).unwrap();
+        drop(store);
+        let (said, found) = (report.file_bytes.1, std::fs::metadata(&path).unwrap().len());
+        assert!(found <= said + 64 * 1024, "{traces} traces: {found} bytes, {said} when it was compacted");
+        // It can still be written to.
+        let store = Store::open(&path, Options::default()).unwrap();
+        let mut writer = store.writer().unwrap();
+        writer.append(batch(&trace(traces, 10), &[])).unwrap();
+        writer.commit().unwrap();
+    }
+}
