@@ -2,6 +2,7 @@
 
 use datafusion::sql::parser::{DFParserBuilder, Statement as DfStatement};
 use datafusion::sql::sqlparser::ast::{SetExpr, Statement as Sql};
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use crate::dialect::SpanfileDialect;
@@ -9,6 +10,9 @@ use crate::error::{Position, QueryError, Result};
 
 /// Statements may nest this deep.
 const RECURSION_LIMIT: usize = 64;
+
+/// Operators of one statement. Each hangs from the one before: planning takes time and stack for every level.
+const OPERATORS_MAX: usize = 4_000;
 
 const READ_ONLY: &str = "SQL over .spans files is read-only";
 
@@ -77,6 +81,7 @@ fn offset(text: &str, starts: &[usize], at: Location) -> usize {
 
 /// Parses exactly one statement and checks that it only reads.
 pub(crate) fn parse(text: &str) -> Result<DfStatement> {
+    check_operators(text)?;
     let mut statements = DFParserBuilder::new(text)
         .with_dialect(&SpanfileDialect)
         .with_recursion_limit(RECURSION_LIMIT)
@@ -87,6 +92,25 @@ pub(crate) fn parse(text: &str) -> Result<DfStatement> {
         (None, _) => Err(QueryError::sql("there is no statement")),
         (Some(s), 0) => check(&s).map(|()| s),
         (Some(_), more) => Err(QueryError::sql(format!("expected one statement, found {}", more + 1))),
+    }
+}
+
+fn check_operators(text: &str) -> Result<()> {
+    let mut tokens: Vec<TokenWithSpan> = Vec::new();
+    // What the lexer does not take, the parser complains about.
+    let _ = Tokenizer::new(&SpanfileDialect, text).tokenize_with_location_into_buf(&mut tokens);
+    let operator = |t: &&TokenWithSpan| match &t.token {
+        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat => true,
+        Token::Word(w) => {
+            matches!(w.keyword, Keyword::AND | Keyword::OR | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT)
+        }
+        _ => false,
+    };
+    match tokens.iter().filter(operator).count() {
+        n if n > OPERATORS_MAX => Err(QueryError::sql(format!(
+            "a statement of {n} operators, more than {OPERATORS_MAX}; for many values of one column use IN (...)"
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -242,6 +266,16 @@ mod tests {
         assert!(
             matches!(parse("insert into spans values (1)"), Err(QueryError::NotAllowed { what, .. }) if what.starts_with("INSERT"))
         );
+    }
+
+    #[test]
+    fn chains_of_operators_have_an_end() {
+        let sum = |n: usize| format!("select 1{}", " + 1".repeat(n));
+        assert!(parse(&sum(OPERATORS_MAX)).is_ok());
+        let refused = parse(&sum(OPERATORS_MAX + 1)).unwrap_err().to_string();
+        assert!(refused.contains("4001 operators, more than 4000"), "{refused}");
+        let list = format!("select 1 in ({}1)", "1, ".repeat(50_000));
+        assert!(parse(&list).is_ok());
     }
 
     #[test]

@@ -13,12 +13,19 @@ use super::{exit, output_error};
 use crate::cli::DemoArgs;
 
 /// What the demo shows: a heading and the SQL behind it.
-const SECTIONS: [(&str, &str); 4] = [
+const SECTIONS: [(&str, &str); 6] = [
     (
         "Runs",
         "SELECT substr(trace_id, 1, 8) AS run, coalesce(agents, workflow_name) AS agents, outcome, steps, llm_calls,
        tool_calls, total_tokens AS tokens, errors, round(duration_ns / 1e9, 2) AS seconds
 FROM runs ORDER BY start_time, trace_id LIMIT 12",
+    ),
+    (
+        "Spans by kind, and the tokens that count",
+        "SELECT kind, count(*) AS spans, count(DISTINCT trace_id) AS runs,
+       sum(input_tokens) FILTER (WHERE usage_counted) AS input_tokens,
+       sum(output_tokens) FILTER (WHERE usage_counted) AS output_tokens
+FROM spans GROUP BY kind ORDER BY spans DESC, kind",
     ),
     (
         "Agents and what they use",
@@ -30,6 +37,12 @@ FROM agents ORDER BY tokens DESC, agent LIMIT 12",
         "SELECT agent_name AS agent, tool_name AS tool, count(*) AS calls, count(DISTINCT args_hash) AS different_args,
        count(*) FILTER (WHERE failed) AS errors, round(avg(duration_ns) / 1e6, 2) AS avg_ms
 FROM tool_calls GROUP BY agent_name, tool_name ORDER BY calls DESC, agent, tool LIMIT 12",
+    ),
+    (
+        "Slowest steps",
+        "SELECT substr(trace_id, 1, 8) AS run, step, kind, agent_name AS agent, called,
+       round(duration_ns / 1e6, 2) AS ms
+FROM steps ORDER BY duration_ns DESC, run, step LIMIT 5",
     ),
     (
         "Errors, where they began",
