@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use memchr::memmem;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -78,7 +79,9 @@ pub fn evaluations_of_span(span: &Span<'_>) -> Vec<Evaluation> {
 
 /// Whether attributes may have one of the keys; most texts are done with this.
 fn may_hold_results(text: &str) -> bool {
-    ["evaluation", "annotations."].iter().any(|word| memmem::find(text.as_bytes(), word.as_bytes()).is_some())
+    static WORDS: LazyLock<[memmem::Finder<'static>; 2]> =
+        LazyLock::new(|| ["evaluation", "annotations."].map(memmem::Finder::new));
+    WORDS.iter().any(|word| word.find(text.as_bytes()).is_some())
 }
 
 /// An attribute's value, as far as results have any.

@@ -10,6 +10,9 @@ use super::{Row, Rows, captures, file_with};
 /// Input and output tokens.
 type Sums = (i64, i64);
 
+/// Of arguments and result.
+type Hashes = (Option<String>, Option<String>);
+
 fn tokens(row: &Row<'_>) -> Sums {
     (row.int("input_tokens").unwrap_or(0), row.int("output_tokens").unwrap_or(0))
 }
@@ -115,7 +118,7 @@ fn equal_calls_have_one_hash() {
         let spans = Rows::of(&store, Table::Spans);
         let calls = Rows::of(&store, Table::SyntheticCalls);
         let called = spans.each().filter(|r| r.text("kind").as_deref() == Some("tool"));
-        let mut of_tool: BTreeMap<String, Vec<(Option<String>, Option<String>)>> = BTreeMap::new();
+        let mut of_tool: BTreeMap<String, Vec<Hashes>> = BTreeMap::new();
         for row in called.chain(calls.each()).filter(|r| r.int("step").is_some()) {
             let hashes = (row.text("args_hash"), row.text("result_hash"));
             of_tool.entry(row.text("tool_name").unwrap()).or_default().push(hashes);
