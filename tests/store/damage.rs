@@ -138,12 +138,10 @@ fn scan(snapshot: &Snapshot, request: &ScanRequest) -> Answer {
 pub(super) fn ask(store: &Store) -> Result<Answers, Error> {
     let snapshot = store.snapshot()?;
     let start = T0 as i64 + 1_000_000_000;
-    let mut rows = vec![
-        ("spans", scan(&snapshot, &ScanRequest::new(Table::Spans))),
-        ("events", scan(&snapshot, &ScanRequest::new(Table::Events))),
-        ("links", scan(&snapshot, &ScanRequest::new(Table::Links))),
-        ("some", scan(&snapshot, &ScanRequest::new(Table::Spans).starting_in(start..start + 1_500_000_000))),
-    ];
+    let mut rows: Vec<(&str, Answer)> =
+        Table::ALL.into_iter().map(|t| (t.name(), scan(&snapshot, &ScanRequest::new(t)))).collect();
+    let some = ScanRequest::new(Table::Spans).starting_in(start..start + 1_500_000_000);
+    rows.push(("some", scan(&snapshot, &some)));
     for trace in [0, 1, 2, 90_001, 77_777] {
         let found = snapshot.trace(trace_id(trace));
         rows.push(("trace", found.map(|t| t.map_or_else(Vec::new, |t| vec![t.spans, t.events, t.links]))));
