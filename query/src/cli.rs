@@ -169,7 +169,7 @@ pub(crate) struct ScoresArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScoresVerb {
     /// Add scores to a file: CSV with a header, or JSON lines, with trace_id, span_id, name, value, label,
-    /// explanation, source, time. The same score again changes nothing.
+    /// explanation, source, time (RFC 3339, or nanoseconds since 1970). The same score again changes nothing.
     Import {
         /// The .spans file.
         #[arg(value_name = "FILE")]

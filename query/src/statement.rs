@@ -1,7 +1,9 @@
 //! From text to statements: splitting, parsing, and refusing what is not a query.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::parser::{DFParserBuilder, Statement as DfStatement};
-use datafusion::sql::sqlparser::ast::{SetExpr, Statement as Sql};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, SetExpr, Statement as Sql, visit_expressions};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
@@ -134,7 +136,26 @@ fn check(statement: &DfStatement) -> Result<()> {
     }
 }
 
+/// `a IS DISTINCT FROM b AND c` should mean `(a IS DISTINCT FROM b) AND c`; the parser takes `b AND c` for the operand.
+/// Asking for parentheses is better than other rows.
+fn check_distinct_from(statement: &Sql) -> Result<()> {
+    let swallows = |e: &Expr| {
+        matches!(e, Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Xor, .. })
+    };
+    let found = visit_expressions(statement, |e: &Expr| match e {
+        Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right) if swallows(right) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    match found {
+        ControlFlow::Break(()) => Err(QueryError::sql(
+            "put parentheses around a IS [NOT] DISTINCT FROM b where AND or OR follows: (a IS DISTINCT FROM b) AND ...",
+        )),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
 fn check_sql(statement: &Sql) -> Result<()> {
+    check_distinct_from(statement)?;
     match statement {
         Sql::Query(q) => match q.body.as_ref() {
             SetExpr::Insert(_) => Err(not_allowed("INSERT")),
@@ -266,6 +287,16 @@ mod tests {
         assert!(
             matches!(parse("insert into spans values (1)"), Err(QueryError::NotAllowed { what, .. }) if what.starts_with("INSERT"))
         );
+    }
+
+    #[test]
+    fn distinct_from_wants_parentheses_before_and_and_or() {
+        let refused = |sql: &str| parse(sql).is_err();
+        assert!(refused("select * from t where a is distinct from b and c"));
+        assert!(refused("select true is not distinct from true or true"));
+        assert!(refused("with x as (select a is distinct from 1 or b from t) select * from x"));
+        assert!(!refused("select * from t where (a is distinct from b) and c is distinct from d + 1"));
+        assert!(!refused("select a is distinct from (b and c)"));
     }
 
     #[test]

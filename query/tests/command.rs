@@ -195,7 +195,7 @@ fn scores_come_once_and_say_what_is_wrong() {
          {trace},,faithfulness,0.25,,\"two lines,\nquoted\",ragas,2026-01-02T03:04:05Z\n\
          {trace},{span},helpful,,yes,,anna,\n\
          {trace},,nothing,,,,,\n\
-         00000000000000000000000000000001,,faithfulness,1,,,ragas,\n"
+         00000000000000000000000000000001,,faithfulness,1,,,,\n"
     );
     let file = f.path.with_extension("csv");
     std::fs::write(&file, csv).unwrap();
@@ -212,7 +212,7 @@ fn scores_come_once_and_say_what_is_wrong() {
         "{{\"span_id\":null,\"target\":\"trace\",\"name\":\"faithfulness\",\"value\":0.25,\"label\":null,\
          \"explanation\":\"two lines,\\nquoted\",\"source\":\"ragas\",\"time\":\"2026-01-02T03:04:05.000000000Z\"}}\n\
          {{\"span_id\":null,\"target\":\"trace\",\"name\":\"faithfulness\",\"value\":1.0,\"label\":null,\
-         \"explanation\":null,\"source\":\"ragas\",\"time\":null}}\n\
+         \"explanation\":null,\"source\":null,\"time\":null}}\n\
          {{\"span_id\":\"{span}\",\"target\":\"span\",\"name\":\"helpful\",\"value\":null,\"label\":\"yes\",\
          \"explanation\":null,\"source\":\"anna\",\"time\":null}}\n"
     );

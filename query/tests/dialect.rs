@@ -55,7 +55,8 @@ fn what_analysts_write() {
         "agents\ncolumns\ndiagnostics\nerrors\nevents\nhandoffs\nlinks\nllm_calls\nmeta\nmodels\nruns\nscores\nsegments\nsessions\n\
          spans\nsteps\nsynthetic_calls\ntables\ntool_calls\ntools\nusage\n"
     );
-    assert!(rows(&e, "describe spans").starts_with("trace_id,Utf8View,NO\n"));
+    assert!(rows(&e, "describe spans").starts_with("trace_id,Utf8View,YES\n"));
+    assert_eq!(rows(&e, "select (select spans from runs where trace_id = '0')"), "\n");
     assert!(rows(&e, "show tables").contains("spanfile,main,spans"));
 }
 

@@ -215,7 +215,7 @@ impl BatchBuilder {
             ("gen_ai.evaluation.score.value", score.value.map(Value::Double)),
             ("gen_ai.evaluation.score.label", score.label.as_deref().map(text)),
             ("gen_ai.evaluation.explanation", score.explanation.as_deref().map(text)),
-            ("gen_ai.evaluation.source", score.source.as_deref().map(text)),
+            ("gen_ai.evaluation.source", Some(score.source.as_deref().map_or(Value::Null, text))),
         ];
         let unix_nano = score.time_unix_nano.unwrap_or_default();
         let time_unix_nano =

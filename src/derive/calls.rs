@@ -48,9 +48,8 @@ fn failed(row: &SpanRow<'_>) -> bool {
     let class = row.error_type.map(|t| t.rsplit('.').next().unwrap_or(t));
     match row.status {
         Status::Error => class.is_none_or(|c| !CONTROL_FLOW.contains(&c)),
-        // Some name the class of an error and leave the status alone.
-        Status::Unset => class.is_some_and(|c| !CONTROL_FLOW.contains(&c)),
-        Status::Ok => false,
+        // Some name the class of an error and leave the status alone, or set it to ok because the run goes on.
+        Status::Unset | Status::Ok => class.is_some_and(|c| !CONTROL_FLOW.contains(&c)),
     }
 }
 

@@ -66,6 +66,7 @@ pub struct SpanRow<'a> {
     pub start_time: i64,
     pub end_time: Option<i64>,
     pub status: Status,
+    /// Column `status_message`, else `error_message`.
     pub status_message: Option<&'a str>,
     pub error_type: Option<&'a str>,
     pub service_name: Option<&'a str>,
@@ -256,6 +257,7 @@ batch_rows! {
     end_time: Time = "end_time";
     status: Text = "status";
     status_message: Text = "status_message";
+    error_message: Text = "error_message";
     error_type: Text = "error_type";
     service_name: Text = "service_name";
     environment: Text = "environment";
@@ -320,7 +322,7 @@ impl<'a> BatchRows<'a> {
             start_time: self.start_time.at(row).unwrap_or_default(),
             end_time: self.end_time.at(row),
             status: self.status.at(row).map_or(Status::Unset, Status::parse),
-            status_message: self.status_message.at(row),
+            status_message: self.status_message.at(row).or_else(|| self.error_message.at(row)),
             error_type: self.error_type.at(row),
             service_name: self.service_name.at(row),
             environment: self.environment.at(row),

@@ -253,19 +253,25 @@ impl Normaliser {
     }
 }
 
-/// The class of an error: the attribute, else the last exception that the span recorded when it failed.
+/// Class and message of an error: the attributes, else the last exception that the span recorded when it failed.
 fn fill_error<'a>(span: &'a Span<'_>, row: &mut Row<'a>) {
-    if span.status != StatusCode::Error || row.is_set(col::ERROR_TYPE) {
+    if span.status != StatusCode::Error && !row.is_set(col::ERROR_TYPE) {
         return;
     }
-    let exception = span
-        .events
-        .iter()
-        .rev()
-        .filter(|e| e.name == "exception")
-        .find_map(|e| e.attributes.iter().find(|(k, _)| k == "exception.type").and_then(|(_, v)| present_text(v)));
-    if let Some(class) = exception {
+    let exception = |key: &str| {
+        let exceptions = span.events.iter().rev().filter(|e| e.name == "exception");
+        exceptions.flat_map(|e| &e.attributes).find(|(k, _)| k == key).and_then(|(_, v)| present_text(v))
+    };
+    if !row.is_set(col::ERROR_TYPE)
+        && let Some(class) = exception("exception.type")
+    {
         row.set_str(col::ERROR_TYPE, class);
+    }
+    if span.status_message.is_empty()
+        && !row.is_set(col::ERROR_MESSAGE)
+        && let Some(message) = exception("exception.message")
+    {
+        row.set_str(col::ERROR_MESSAGE, message);
     }
 }
 

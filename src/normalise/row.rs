@@ -136,6 +136,7 @@ pub(crate) mod col {
         STATUS = "status";
         STATUS_MESSAGE = "status_message";
         ERROR_TYPE = "error_type";
+        ERROR_MESSAGE = "error_message";
         SERVICE_NAME = "service_name";
         SERVICE_VERSION = "service_version";
         ENVIRONMENT = "environment";

@@ -237,7 +237,11 @@ impl Drafts {
                 value: draft.score.and_then(Given::number),
                 label: draft.label.and_then(Given::text),
                 explanation: draft.explanation.and_then(Given::text),
-                source: draft.annotator.and_then(Given::text).unwrap_or_else(|| dialect.to_owned()),
+                source: match draft.annotator {
+                    // Given as nobody: a score from a file that does not say.
+                    Some(annotator) => annotator.text().unwrap_or_default(),
+                    None => dialect.to_owned(),
+                },
                 time_unix_nano,
             });
         }

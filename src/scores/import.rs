@@ -235,14 +235,28 @@ fn number(given: Given<'_>) -> Result<f64, String> {
 
 fn time(given: Given<'_>) -> Result<i64, String> {
     let text = match given {
-        Given::Int(v) => return Ok(v),
+        Given::Int(v) => return nanoseconds(v),
         Given::Float(v) => return Err(format!("time is neither RFC 3339 nor whole nanoseconds: {v}")),
         Given::Text(s) => s,
     };
     let trimmed = text.trim();
-    let parsed =
-        if trimmed.bytes().all(|b| b.is_ascii_digit()) { trimmed.parse().ok() } else { instant::parse(trimmed) };
-    parsed.ok_or_else(|| format!("time is neither RFC 3339 with an offset nor nanoseconds: {}", shown(&text)))
+    if trimmed.bytes().all(|b| b.is_ascii_digit())
+        && let Ok(v) = trimmed.parse()
+    {
+        return nanoseconds(v);
+    }
+    instant::parse(trimmed)
+        .ok_or_else(|| format!("time is neither RFC 3339 with an offset nor nanoseconds: {}", shown(&text)))
+}
+
+/// Nanoseconds since the epoch of any year that matters have 16 digits and more; seconds and milliseconds have fewer.
+const FEWEST_NANOSECONDS: i64 = 1_000_000_000_000_000;
+
+fn nanoseconds(v: i64) -> Result<i64, String> {
+    if v >= FEWEST_NANOSECONDS {
+        return Ok(v);
+    }
+    Err(format!("time {v} is too small for nanoseconds since 1970: seconds or milliseconds? RFC 3339 is safest"))
 }
 
 /// The beginning of a malformed text.

@@ -46,7 +46,8 @@ pub struct Evaluation {
     pub label: Option<String>,
     /// Why.
     pub explanation: Option<String>,
-    /// Kind of judge when the source says it (`LLM`, `HUMAN`, `CODE`), else the dialect of the keys.
+    /// Kind of judge when the source says it (`LLM`, `HUMAN`, `CODE`), else the dialect of the keys; empty when a file of
+    /// scores did not say.
     pub source: String,
     /// When, in nanoseconds since the epoch; `None` when only the span's own times are known.
     pub time_unix_nano: Option<i64>,

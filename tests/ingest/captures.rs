@@ -164,6 +164,7 @@ const HOMES: &[(&[&str], &[&str])] = &[
     ),
     (&["total_tokens"], &["gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total"]),
     (&["response_id"], &["gen_ai.response.id"]),
+    (&["error_message"], &["error.message"]),
     (&["tool_name"], &["gen_ai.tool.name", "tool.name"]),
     (&["tool_type"], &["gen_ai.tool.type"]),
     (&["tool_call_id"], &["gen_ai.tool.call.id", "tool_call.id", "tool.id"]),

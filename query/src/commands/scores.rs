@@ -41,6 +41,10 @@ fn import(path: &Path, inputs: &[String]) -> Result<u8> {
         let lines = file.rejects.iter().map(|r| format!("{input}: line {}: {}", r.line, r.reason));
         let refusals = refused.iter().map(|(n, reason)| format!("{input}: score {}: {reason}", n + 1));
         lines.chain(refusals).take(REJECTS_SHOWN).for_each(|line| say!("spanfile: {line}"));
+        let more = (refused.len() + file.rejects.len()).saturating_sub(REJECTS_SHOWN);
+        if more > 0 {
+            say!("spanfile: {input}: {} more rejects", grouped(more as u64));
+        }
         if !file.ignored.is_empty() {
             say!("spanfile: {input}: these mean nothing here and were left out: {}", file.ignored.join(", "));
         }

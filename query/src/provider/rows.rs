@@ -21,7 +21,8 @@ fn sql_type(stored: &DataType) -> DataType {
 
 fn sql_schema_of(columns: &[Column]) -> SchemaRef {
     let fields: Vec<Field> =
-        columns.iter().map(|c| Field::new(c.name, sql_type(&c.class.data_type()), c.nullable)).collect();
+        // Nullable all: a scalar subquery without rows is NULL, which DataFusion refuses of a column that never is.
+        columns.iter().map(|c| Field::new(c.name, sql_type(&c.class.data_type()), true)).collect();
     Arc::new(Schema::new(fields))
 }
 

@@ -17,10 +17,10 @@
 SELECT s.trace_id AS trace_id, s.span_id AS span_id, s.step AS step, s.run_agent AS agent_name,
        s.run_agent_version AS agent_version, s.kind AS kind, s.name AS name,
        coalesce(s.tool_name, s.response_model, s.request_model) AS called,
-       coalesce(s.error_type, d.error_type) AS error_type, coalesce(s.status_message, d.status_message) AS error_message,
+       coalesce(s.error_type, d.error_type) AS error_type, coalesce(s.status_message, s.error_message, d.status_message) AS error_message,
        s.start_time AS start_time, s.end_time AS end_time, s.duration_ns AS duration_ns
 FROM (
-    SELECT trace_id, is_duplicate_of, max(error_type) AS error_type, max(status_message) AS status_message
+    SELECT trace_id, is_duplicate_of, max(error_type) AS error_type, max(coalesce(status_message, error_message)) AS status_message
     FROM spans
     WHERE failed AND is_duplicate_of IS NOT NULL
     GROUP BY trace_id, is_duplicate_of

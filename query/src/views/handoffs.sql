@@ -14,6 +14,6 @@
 -- error_type: Class of the error.
 -- error_message: Description that came with the status.
 SELECT trace_id, span_id, step, handoff_source AS handoff_from, handoff_target AS handoff_to, name, start_time,
-       end_time, duration_ns, status, failed, error_type, status_message AS error_message
+       end_time, duration_ns, status, failed, error_type, coalesce(status_message, error_message) AS error_message
 FROM spans
 WHERE kind = 'handoff' AND step IS NOT NULL

@@ -20,16 +20,16 @@
 -- error_type: Class of the error.
 -- error_message: Description that came with the status.
 -- finish_reasons: JSON array of finish reasons.
--- input_tokens [tokens]: Input tokens, cache reads and writes included.
+-- input_tokens [tokens]: Input tokens where they count, cache reads and writes included; so are the other counts.
 -- output_tokens [tokens]: Output tokens, reasoning included.
 -- cache_read_tokens [tokens]: Input tokens read from the provider's cache.
 -- cache_write_tokens [tokens]: Input tokens written to the provider's cache.
 -- cache_write_1h_tokens [tokens]: Part of cache_write_tokens written with a lifetime of one hour.
 -- reasoning_tokens [tokens]: Part of output_tokens spent on reasoning.
 -- total_tokens [tokens]: All tokens.
--- usage_counted: Whether these tokens are the ones that sums count; NULL without tokens.
--- reported_cost_usd [USD]: Cost that the source itself reported.
--- cost_counted: Whether that cost is the one that sums count; NULL without it.
+-- usage_counted: Whether the tokens of this span count: false when a span below it has them, NULL without tokens.
+-- reported_cost_usd [USD]: Cost that the source itself reported, where it counts.
+-- cost_counted: Whether the cost of this span counts; NULL without it.
 -- temperature: Sampling temperature.
 -- max_tokens [tokens]: Requested output limit.
 -- prompt_name: Name of the prompt template.
@@ -42,9 +42,16 @@
 -- output: Output: messages as JSON, or text.
 SELECT trace_id, span_id, parent_span_id, step, run_agent AS agent_name, run_agent_version AS agent_version, name,
        provider, request_model, response_model, service_tier, start_time, end_time, duration_ns, ttft_ns, status,
-       failed, error_type, status_message AS error_message, finish_reasons, input_tokens, output_tokens, cache_read_tokens,
-       cache_write_tokens, cache_write_1h_tokens, reasoning_tokens, total_tokens, usage_counted, reported_cost_usd,
-       cost_counted, temperature, max_tokens, prompt_name, prompt_version, response_id, service_name, environment,
+       failed, error_type, coalesce(status_message, error_message) AS error_message, finish_reasons,
+       CASE WHEN usage_counted THEN input_tokens END AS input_tokens,
+       CASE WHEN usage_counted THEN output_tokens END AS output_tokens,
+       CASE WHEN usage_counted THEN cache_read_tokens END AS cache_read_tokens,
+       CASE WHEN usage_counted THEN cache_write_tokens END AS cache_write_tokens,
+       CASE WHEN usage_counted THEN cache_write_1h_tokens END AS cache_write_1h_tokens,
+       CASE WHEN usage_counted THEN reasoning_tokens END AS reasoning_tokens,
+       CASE WHEN usage_counted THEN total_tokens END AS total_tokens,
+       usage_counted, CASE WHEN cost_counted THEN reported_cost_usd END AS reported_cost_usd, cost_counted,
+       temperature, max_tokens, prompt_name, prompt_version, response_id, service_name, environment,
        system_prompt, input, output
 FROM spans
 WHERE kind = 'llm' AND step IS NOT NULL

@@ -21,7 +21,7 @@
 -- synthetic: Whether no span records the call.
 SELECT trace_id, span_id, step, run_agent AS agent_name, run_agent_version AS agent_version, tool_name, tool_call_id,
        tool_args, tool_result, args_hash, result_hash, start_time, end_time, duration_ns, status, failed,
-       error_type, status_message AS error_message, false AS synthetic
+       error_type, coalesce(status_message, error_message) AS error_message, false AS synthetic
 FROM spans
 WHERE kind = 'tool' AND step IS NOT NULL
 UNION ALL

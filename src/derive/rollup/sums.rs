@@ -1,6 +1,10 @@
 //! Sums that know the difference between nothing and zero, and that never wrap.
 
 use crate::derive::view::Tokens;
+use crate::schema::USD_PRECISION;
+
+/// Largest unscaled value of a money column.
+const USD_MAX: u128 = 10u128.pow(USD_PRECISION as u32) - 1;
 
 /// A sum of values of which some are unknown.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,7 +21,7 @@ impl Sum<i64> {
 
 impl Sum<i128> {
     pub(super) fn add(&mut self, value: Option<i128>) {
-        self.add_with(value, i128::checked_add);
+        self.add_with(value, |a, b| a.checked_add(b).filter(|sum| sum.unsigned_abs() <= USD_MAX));
     }
 }
 

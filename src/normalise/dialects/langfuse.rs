@@ -40,6 +40,7 @@ const COST: &str = "langfuse.observation.cost_details";
 const PARAMETERS: &str = "langfuse.observation.model.parameters";
 
 static RULES: &[Rule] = &[
+    rule("langfuse.observation.status_message", ERROR_MESSAGE, Take::Text),
     rule("langfuse.version", AGENT_VERSION, Take::Text),
     rule("langfuse.trace.name", WORKFLOW_NAME, Take::Text),
     rule("langfuse.environment", ENVIRONMENT, Take::Text),

@@ -52,6 +52,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
 
 static RULES: &[Rule] = &[
     rule("error.type", ERROR_TYPE, Take::Text),
+    rule("error.message", ERROR_MESSAGE, Take::Text),
     rule("gen_ai.agent.name", AGENT_NAME, Take::Text),
     rule("gen_ai.agent.id", AGENT_ID, Take::Text),
     rule("gen_ai.agent.version", AGENT_VERSION, Take::Text),

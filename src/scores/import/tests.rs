@@ -51,7 +51,7 @@ fn csv_with_everything() {
 #[test]
 fn json_lines_with_everything() {
     let text = format!(
-        "{{\"trace_id\":\"{TRACE}\",\"span_id\":\"{SPAN}\",\"name\":\"a\",\"value\":3,\"time\":5,\"source\":null}}\r\n\
+        "{{\"trace_id\":\"{TRACE}\",\"span_id\":\"{SPAN}\",\"name\":\"a\",\"value\":3,\"time\":1700000000000000005,\"source\":null}}\r\n\
          \n\
          {{\"name\":\"b\",\"trace_id\":\"{TRACE}\",\"value\":\"0.5\",\"time\":\"1970-01-01T00:00:01+00:00\"}}"
     );
@@ -59,7 +59,20 @@ fn json_lines_with_everything() {
     assert_eq!(file.rejects, []);
     let short: Vec<_> =
         file.scores.iter().map(|s| (s.name.as_str(), s.value, s.time_unix_nano, s.span_id.is_some())).collect();
-    assert_eq!(short, [("a", Some(3.0), Some(5), true), ("b", Some(0.5), Some(1_000_000_000), false)]);
+    assert_eq!(
+        short,
+        [("a", Some(3.0), Some(1_700_000_000_000_000_005), true), ("b", Some(0.5), Some(1_000_000_000), false)]
+    );
+}
+
+#[test]
+fn seconds_and_milliseconds_are_not_taken_for_nanoseconds() {
+    for time in ["1700000000", "1700000000000"] {
+        let text = format!("trace_id,name,value,time\n{TRACE},n,1,{time}\n");
+        let file = read_scores(text.as_bytes()).unwrap();
+        assert_eq!(file.scores, []);
+        assert!(file.rejects[0].reason.contains("too small for nanoseconds"), "{}", file.rejects[0].reason);
+    }
 }
 
 #[test]
