@@ -1,6 +1,9 @@
 //! Tool calls that no span shows: SDK-level instrumentation records the LLM calls only, and what was called stands in
 //! their output. Looked for only in traces without any tool span, else every call would be there twice.
 
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
 use memchr::memmem;
 use serde_json::{Map, Value};
 
@@ -23,6 +26,9 @@ const TOOL_EVENT: &str = "gen_ai.tool.message";
 const DETAILS_EVENT: &str = "gen_ai.client.inference.operation.details";
 /// Dotted keys that hold calls when nothing assembled them, and what follows the index.
 const COMPLETIONS: &str = "gen_ai.completion.";
+
+/// Calls that wait for an answer, by call id, the oldest first.
+type Waiting = HashMap<String, Vec<usize>, RandomState>;
 
 /// A call as the output states it.
 #[derive(Debug, PartialEq)]
@@ -52,7 +58,7 @@ pub(super) fn find<'a>(
         let from = by_span.partition_point(|&(span, _)| span < i);
         by_span[from..].iter().take_while(move |&&(span, _)| span == i).map(|&(_, l)| &logs[l])
     };
-    let mut waiting: Vec<usize> = Vec::new();
+    let mut waiting = Waiting::default();
     for (i, row) in rows.iter().enumerate() {
         if row.kind != Kind::Llm {
             continue;
@@ -64,12 +70,12 @@ pub(super) fn find<'a>(
             continue;
         }
         let mut requests = requests_of(row);
-        if requests.is_empty() {
+        if requests.list.is_empty() {
             logs_of(i as u32).for_each(|log| requests_in_log(log, &mut requests));
         }
-        for (position, request) in requests.into_iter().enumerate() {
-            if request.id.is_some() {
-                waiting.push(found.len());
+        for (position, request) in requests.list.into_iter().enumerate() {
+            if let Some(id) = &request.id {
+                waiting.entry(id.clone()).or_default().push(found.len());
             }
             found.push(SyntheticCall {
                 llm: i,
@@ -106,12 +112,28 @@ fn document(text: &str, words: &[&str]) -> Option<Value> {
     words.iter().any(|w| contains(text, w)).then(|| serde_json::from_str(text).ok()).flatten()
 }
 
-fn requests_of(row: &SpanRow<'_>) -> Vec<Request> {
-    let mut requests = Vec::new();
+/// The calls of one output.
+#[derive(Default)]
+struct Requests {
+    list: Vec<Request>,
+    ids: HashSet<String, RandomState>,
+}
+
+impl Requests {
+    /// Some outputs state a call twice, in the provider's form and in their own: one call id is one call.
+    fn push(&mut self, request: Request) {
+        if request.id.as_ref().is_none_or(|id| self.ids.insert(id.clone())) {
+            self.list.push(request);
+        }
+    }
+}
+
+fn requests_of(row: &SpanRow<'_>) -> Requests {
+    let mut requests = Requests::default();
     if let Some(output) = row.output.and_then(|o| document(o, &REQUESTS)) {
         walk(&output, &mut |object| request(object, &mut requests));
     }
-    if requests.is_empty()
+    if requests.list.is_empty()
         && let Some(attributes) = row.attributes.filter(|a| contains(a, COMPLETIONS))
         && REQUESTS.iter().any(|w| contains(attributes, w))
     {
@@ -120,7 +142,7 @@ fn requests_of(row: &SpanRow<'_>) -> Vec<Request> {
     requests
 }
 
-fn requests_in_log(log: &LogRow<'_>, requests: &mut Vec<Request>) {
+fn requests_in_log(log: &LogRow<'_>, requests: &mut Requests) {
     let message = match log.name {
         Some(CHOICE_EVENT) => log.body.and_then(|b| document(b, &REQUESTS)),
         Some(DETAILS_EVENT) => log.attributes.and_then(|a| messages(a, "gen_ai.output.messages", &REQUESTS)),
@@ -169,7 +191,7 @@ fn as_text(value: &Value) -> Option<String> {
 }
 
 /// Takes an object that asks for a call.
-fn request(object: &Map<String, Value>, requests: &mut Vec<Request>) -> bool {
+fn request(object: &Map<String, Value>, requests: &mut Requests) -> bool {
     let kind = text(object, &["type"]);
     let nested = ["function", "function_call"].iter().find_map(|k| object.get(*k)?.as_object());
     let (inner, name) = match nested {
@@ -187,19 +209,12 @@ fn request(object: &Map<String, Value>, requests: &mut Vec<Request>) -> bool {
     let Some(name) = name else { return false };
     let args = ["arguments", "args", "input"].iter().find_map(|k| inner.get(*k)).and_then(as_text);
     let id = text(object, &["call_id", "toolCallId", "tool_call_id", "id"]).map(str::to_string);
-    push(requests, Request { name: name.to_string(), id, args });
+    requests.push(Request { name: name.to_string(), id, args });
     true
 }
 
-/// Some outputs state a call twice, in the provider's form and in their own: one call id is one call.
-fn push(requests: &mut Vec<Request>, request: Request) {
-    if request.id.is_none() || requests.iter().all(|r| r.id != request.id) {
-        requests.push(request);
-    }
-}
-
 /// Calls under dotted keys: `gen_ai.completion.0.function_call.name`, `gen_ai.completion.0.tool_calls.1.arguments`.
-fn dotted(attributes: &str, requests: &mut Vec<Request>) {
+fn dotted(attributes: &str, requests: &mut Requests) {
     let Ok(attributes) = read_attributes(attributes) else { return };
     let mut parts: Vec<(&str, &str, &str)> = attributes
         .iter()
@@ -217,17 +232,18 @@ fn dotted(attributes: &str, requests: &mut Vec<Request>) {
         let field =
             |name: &str| call.iter().find(|(_, f, t)| *f == name && !t.is_empty()).map(|(_, _, t)| (*t).to_string());
         if let Some(name) = field("name") {
-            push(requests, Request { name, id: field("id"), args: field("arguments") });
+            requests.push(Request { name, id: field("id"), args: field("arguments") });
         }
     }
 }
 
-/// Looks in what an LLM call was given for answers to calls that wait for one.
+/// Looks in what an LLM call was given for answers to calls that wait for one. An answer belongs to one call, and the
+/// newest to the newest: some models number their calls anew in every turn, and inputs repeat the whole conversation.
 fn answer<'l>(
     row: &SpanRow<'_>,
     logs: impl Iterator<Item = &'l LogRow<'l>>,
     found: &mut [SyntheticCall<'_>],
-    waiting: &mut Vec<usize>,
+    waiting: &mut Waiting,
 ) {
     let mut answers: Vec<(String, String)> = Vec::new();
     if let Some(input) = row.input.and_then(|i| document(i, &["tool", "function_call_output"])) {
@@ -249,20 +265,11 @@ fn answer<'l>(
             walk(&message, &mut |object| answered(object, &mut answers));
         }
     }
-    if answers.is_empty() {
-        return;
-    }
-    answers.sort_by(|a, b| a.0.cmp(&b.0));
-    waiting.retain(|&call| {
-        let call = &mut found[call];
-        let Some(id) = call.call_id.as_deref() else { return false };
-        let at = answers.partition_point(|(other, _)| other.as_str() < id);
-        match answers.get(at).filter(|(other, _)| other == id) {
-            Some((_, content)) => call.result = Some(content.clone()),
-            None => return true,
+    for (id, content) in answers.into_iter().rev() {
+        if let Some(call) = waiting.get_mut(&id).and_then(Vec::pop) {
+            found[call].result = Some(content);
         }
-        false
-    });
+    }
 }
 
 /// Takes an object that holds a tool's answer.

@@ -246,3 +246,48 @@ fn deep_and_wide_traces_are_linear() {
     // Quadratic work would take minutes.
     assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
 }
+
+#[test]
+fn call_ids_that_come_again_get_their_own_answers() {
+    // A model that numbers its calls anew in every turn; inputs repeat the whole conversation.
+    let asks = r#"[{"tool_calls":[{"id":"0","function":{"name":"f","arguments":"{}"}}]}]"#;
+    let heard = [
+        "[]",
+        r#"[{"role":"tool","tool_call_id":"0","content":"one"}]"#,
+        r#"[{"role":"tool","tool_call_id":"0","content":"one"},{"role":"tool","tool_call_id":"0","content":"two"}]"#,
+    ];
+    let rows: Vec<SpanRow<'_>> = (1i64..)
+        .zip(heard)
+        .map(|(n, input)| SpanRow {
+            kind: Kind::Llm,
+            input: Some(input),
+            output: Some(asks),
+            ..row(n as u64, 0, n * 10, n * 10 + 5)
+        })
+        .collect();
+    let derived = Deriver::default().derive(&rows, &[]);
+    let results: Vec<_> = derived.calls.iter().map(|c| c.result.as_deref()).collect();
+    assert_eq!(results, [Some("one"), Some("two"), None]);
+}
+
+#[test]
+fn a_crowd_of_calls_takes_no_more_than_it_is_long() {
+    // Many calls with ids of their own, asked for at once; and many with one id, which one long answer must not multiply.
+    let many: Vec<String> =
+        (0..50_000).map(|n| format!(r#"{{"id":"{n}","function":{{"name":"f","arguments":"{{}}"}}}}"#)).collect();
+    let many = format!(r#"[{{"tool_calls":[{}]}}]"#, many.join(","));
+    let derived =
+        Deriver::default().derive(&[SpanRow { kind: Kind::Llm, output: Some(&many), ..row(1, 0, 0, 9) }], &[]);
+    assert_eq!(derived.calls.len(), 50_000);
+
+    let asks = r#"[{"tool_calls":[{"id":"same","function":{"name":"f","arguments":"{}"}}]}]"#;
+    let long = "x".repeat(1 << 20);
+    let hears = format!(r#"[{{"role":"tool","tool_call_id":"same","content":"{long}"}}]"#);
+    let mut rows: Vec<SpanRow<'_>> = (1..=3_000)
+        .map(|n| SpanRow { kind: Kind::Llm, output: Some(asks), ..row(n, 0, n as i64, n as i64 + 1) })
+        .collect();
+    rows.push(SpanRow { kind: Kind::Llm, input: Some(&hears), ..row(9_999, 0, 9_999, 10_000) });
+    let derived = Deriver::default().derive(&rows, &[]);
+    let held: usize = derived.calls.iter().filter_map(|c| c.result.as_ref()).map(String::len).sum();
+    assert_eq!((derived.calls.len(), held), (3_000, long.len()));
+}
