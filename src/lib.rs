@@ -55,6 +55,7 @@
 
 pub mod batch;
 mod caught;
+mod cells;
 pub mod derive;
 mod error;
 mod import;

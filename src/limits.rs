@@ -90,6 +90,9 @@ pub const FILTER_BITS_PER_TRACE: u64 = 10;
 /// Hashes per trace in a directory's filter.
 pub const FILTER_HASHES: u32 = 6;
 
+/// Largest price book that is stored, in bytes as stored.
+pub const PRICE_BOOK_BYTES: usize = 16 << 20;
+
 /// Largest log entry that is decoded.
 pub const LOG_ENTRY_BYTES: usize = 64 << 20;
 /// Largest decoded tail batch that is accepted.

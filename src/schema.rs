@@ -54,6 +54,8 @@ pub enum Class {
     SpanId,
     /// Instant, nanoseconds since the epoch, UTC.
     Time,
+    /// Day, UTC: dictionary-encoded.
+    Day,
     /// 64-bit integer.
     Int,
     /// 64-bit integer with few distinct values: dictionary-encoded.
@@ -84,6 +86,7 @@ impl Class {
             Class::SpanId | Class::Hash => DataType::FixedSizeBinary(SPAN_ID_BYTES as i32),
             Class::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
             Class::Int | Class::Count => DataType::Int64,
+            Class::Day => DataType::Date32,
             Class::Flag => DataType::Boolean,
             Class::Double => DataType::Float64,
             Class::Usd => DataType::Decimal128(USD_PRECISION, USD_SCALE),
@@ -224,6 +227,9 @@ pub static SPANS: &[Column] = {
             "Part of cache_write_tokens written with a lifetime of one hour.",
         ),
         col("reasoning_tokens", Int, true, Normalised, "tokens", "Part of output_tokens spent on reasoning."),
+        col("input_audio_tokens", Int, true, Normalised, "tokens", "Part of input_tokens that is audio."),
+        col("input_image_tokens", Int, true, Normalised, "tokens", "Part of input_tokens that is images."),
+        col("output_audio_tokens", Int, true, Normalised, "tokens", "Part of output_tokens that is audio."),
         col("total_tokens", Int, true, Normalised, "tokens", "Total that the source reported, else input plus output."),
         col(
             "usage_convention",
@@ -336,6 +342,14 @@ pub static SPANS: &[Column] = {
             Derived,
             "",
             "Whether reported_cost_usd counts, by the same rule; NULL without it.",
+        ),
+        col(
+            "cost_basis",
+            Label,
+            true,
+            Derived,
+            "",
+            "What the span contributes to the cost of its run: computed (its tokens at their price), reported (its reported cost), covering (its reported cost, which pays for tokens of spans around it), covered (nothing: its tokens are paid for by such a span), superseded (nothing: the calls below count, not its reported sum), partial or inconsistent (tokens that cannot be priced).",
         ),
         col(
             "args_hash",

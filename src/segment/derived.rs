@@ -11,7 +11,8 @@ use super::Table;
 use super::arrivals::Place;
 use crate::batch::{Columns, PackedEvent, SpanBatch, unpack_events};
 use crate::derive::{
-    BatchLogs, BatchRows, Deriver, Kind, RunRow, SpanDerived, SpanRow, Status, SyntheticCall, Tokens, UsageRow,
+    BatchLogs, BatchRows, CostBasis, Deriver, Kind, RunRow, SpanDerived, SpanRow, Status, SyntheticCall, Tokens,
+    UsageRow,
 };
 use crate::model::{SpanId, TraceId};
 use crate::schema::{Column, Origin, PACKED_EVENTS};
@@ -231,6 +232,11 @@ impl RowWriter<'_> {
         self.text(Some(&json));
     }
 
+    fn day(&mut self, v: i32) {
+        let at = self.next();
+        self.columns.day(at, v);
+    }
+
     fn double(&mut self, v: Option<f64>) {
         let at = self.next();
         if let Some(v) = v {
@@ -268,6 +274,7 @@ fn push_span(columns: &mut Columns, row: &SpanRow<'_>, d: &SpanDerived<'_>) {
     w.flag((row.kind == Kind::Agent).then_some(d.is_agent_run));
     w.flag(row.tokens.is_known().then_some(d.usage_counted));
     w.flag(row.reported_cost.map(|_| d.reported_cost_counted));
+    w.text(d.cost_basis.map(CostBasis::name));
     w.hash(d.args_hash);
     w.hash(d.result_hash);
     w.int(d.child_time_ns);
@@ -326,15 +333,18 @@ fn push_usage(columns: &mut Columns, trace: TraceId, run: &RunRow<'_>, u: &Usage
     for text in [u.provider, u.request_model, u.response_model, u.service_tier, u.tool_name.as_deref()] {
         w.text(text);
     }
+    w.text(u.cost_basis.map(CostBasis::name));
+    w.day(u.day);
     w.count(u.calls);
     w.count(u.errors);
     w.count(u.calls_without_usage);
+    w.count(u.unaccounted_calls);
+    w.count(u.counted_spans);
     w.int(u.duration_ns);
     w.tokens(&u.tokens);
     w.int(u.max_input_tokens);
     w.usd(u.reported_cost);
     w.int(Some(run.start_time));
-    w.int(run.end_time);
     w.flag(Some(u.overflowed));
     w.end();
 }

@@ -41,7 +41,9 @@ fn row_of(table: &str) -> &'static str {
         "events" => "Events of spans, and log records that name a span.",
         "links" => "Links from spans to other spans.",
         "runs" => "Runs: one row per trace that has spans.",
-        "usage" => "What each run used: one row per trace, agent, workflow, kind, model, service tier and tool.",
+        "usage" => {
+            "What each run used: one row per trace, agent, workflow, kind, model, service tier, tool, cost basis and day."
+        }
         "synthetic_calls" => "Tool calls that no span records, as the outputs of LLM calls tell of them.",
         "scores" => "Results of evaluations.",
         "segments" => "Sealed segments of the files, one row each.",
@@ -106,6 +108,7 @@ fn sql_name(t: &DataType) -> String {
         DataType::Int64 => "bigint".into(),
         DataType::Float64 => "double".into(),
         DataType::Boolean => "boolean".into(),
+        DataType::Date32 => "date".into(),
         DataType::Timestamp(..) => "timestamp".into(),
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
         other => other.to_string(),
