@@ -55,6 +55,7 @@
 
 pub mod batch;
 mod caught;
+pub mod cost;
 pub mod derive;
 mod error;
 mod import;
