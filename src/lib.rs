@@ -56,6 +56,7 @@
 pub mod batch;
 mod caught;
 mod cells;
+pub mod cost;
 pub mod derive;
 mod error;
 mod import;

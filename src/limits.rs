@@ -90,9 +90,6 @@ pub const FILTER_BITS_PER_TRACE: u64 = 10;
 /// Hashes per trace in a directory's filter.
 pub const FILTER_HASHES: u32 = 6;
 
-/// Largest price book that is stored, in bytes as stored.
-pub const PRICE_BOOK_BYTES: usize = 16 << 20;
-
 /// Largest log entry that is decoded.
 pub const LOG_ENTRY_BYTES: usize = 64 << 20;
 /// Largest decoded tail batch that is accepted.
@@ -105,3 +102,10 @@ pub const RETRY_MS: u64 = 10;
 /// How long opening for writing waits for a holder that does not seem to be a living writer, such as a reader that
 /// recovers the file after a crash.
 pub const WRITER_WAIT_MS: u64 = 2_000;
+
+/// Longest text of a price book, and longest file of prices that is read.
+pub const PRICE_BOOK_BYTES: usize = 16 << 20;
+/// Most names, rules and prices in it together; a price of one byte takes some hundreds in memory.
+pub const PRICE_BOOK_FIELDS: usize = 1 << 18;
+/// Most price tiers of one row.
+pub const PRICE_TIERS: usize = 16;
