@@ -65,6 +65,7 @@ mod instant;
 pub mod limits;
 pub mod model;
 pub mod normalise;
+pub mod priced;
 mod scan;
 pub mod schema;
 pub mod scores;

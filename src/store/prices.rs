@@ -1,5 +1,7 @@
 //! The price book of a file: its bytes in the table `prices`, its hash in the log.
 
+use std::sync::{Arc, OnceLock};
+
 use redb::{ReadOnlyTable, ReadableTable};
 
 use super::file::{guarded, redb_error};
@@ -7,6 +9,8 @@ use super::format::{self, Hash, LogBody};
 use super::seal::Change;
 use super::snapshot::Snapshot;
 use super::tables::PRICES;
+use super::writer::Writer;
+use crate::cost::PriceBook;
 use crate::error::{Error, Result};
 use crate::limits::PRICE_BOOK_BYTES;
 
@@ -16,12 +20,18 @@ const PIECE_BYTES: usize = 15 * 4096;
 const SEED: u64 = 0x7072_6963_6573;
 
 /// What the log says of the book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct BookDesc {
-    /// Price rows.
-    pub(super) rows: u64,
     /// BLAKE3 of its bytes.
-    pub(super) hash: Hash,
+    hash: Hash,
+    /// The book, once it was read.
+    book: Arc<OnceLock<Arc<PriceBook>>>,
+}
+
+impl BookDesc {
+    pub(super) fn new(hash: Hash) -> Self {
+        BookDesc { hash, book: Arc::default() }
+    }
 }
 
 impl Change<'_> {
@@ -51,10 +61,45 @@ impl Change<'_> {
     }
 }
 
+impl Writer {
+    /// Keeps a price book in the file, in the place of the one that it has. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for a book that is too large, and what can go wrong writing.
+    pub fn set_price_book(&mut self, book: &PriceBook) -> Result<()> {
+        let rows = book.models().map(|m| m.row_count() as u64).sum();
+        let bytes = book.encode().map_err(|e| Error::engine(self.path(), "encode the price book", e))?;
+        self.transaction(|change| change.put_prices(&bytes, rows))
+    }
+}
+
 impl Snapshot {
+    /// The price book that applies: the one that the file keeps, else the one that came with the program.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn price_book(&self) -> Result<Arc<PriceBook>> {
+        Ok(self.own_price_book()?.unwrap_or_else(|| PriceBook::bundled().clone()))
+    }
+
+    /// The price book that the file keeps; `None` when it has none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn own_price_book(&self) -> Result<Option<Arc<PriceBook>>> {
+        let Some(desc) = &self.state().prices else { return Ok(None) };
+        if let Some(book) = desc.book.get() {
+            return Ok(Some(book.clone()));
+        }
+        let path = self.file().path();
+        let bytes = self.price_book_bytes()?.unwrap_or_default();
+        let book = PriceBook::decode(&bytes).map_err(|e| Error::corrupt(path, "prices", e.to_string()))?;
+        Ok(Some(desc.book.get_or_init(|| Arc::new(book)).clone()))
+    }
+
     /// The bytes of the file's price book; `None` when it has none.
     pub(super) fn price_book_bytes(&self) -> Result<Option<Vec<u8>>> {
-        let Some(desc) = self.state().prices else { return Ok(None) };
+        let Some(desc) = &self.state().prices else { return Ok(None) };
         let path = self.file().path();
         let book = guarded(path, "prices", || read(path, self.prices_table()))?;
         let found = blake3::hash(&book);

@@ -149,7 +149,7 @@ impl State {
                     self.add(segment, time).map_err(damaged)?;
                 }
             }
-            LogBody::Prices { rows, hash } => self.prices = Some(BookDesc { rows, hash }),
+            LogBody::Prices { hash, .. } => self.prices = Some(BookDesc::new(hash)),
             LogBody::Note { .. } => {}
         }
         Ok(())
