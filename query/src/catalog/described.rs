@@ -9,6 +9,7 @@ use datafusion::common::{Result, internal_err};
 use spanfile::Table;
 
 use super::{Database, TABLES, about};
+use crate::costs::CostTable;
 use crate::views;
 
 /// Columns of `tables`: name, unit and meaning.
@@ -60,9 +61,10 @@ fn text<T: AsRef<str>>(values: impl IntoIterator<Item = Option<T>>) -> ArrayRef 
 
 /// One row per table and view.
 pub(super) fn tables() -> Result<RecordBatch> {
-    let of = |name: &'static str| match views::find(name) {
-        Some(view) => (name, "view", view.meaning()),
-        None => (name, "table", row_of(name).to_owned()),
+    let of = |name: &'static str| match (views::find(name), CostTable::find(name)) {
+        (Some(view), _) => (name, "view", view.meaning()),
+        (None, Some(costs)) => (name, "view", costs.meaning().to_owned()),
+        (None, None) => (name, "table", row_of(name).to_owned()),
     };
     let rows: Vec<_> = TABLES.iter().copied().map(of).collect();
     Ok(RecordBatch::try_from_iter_with_nullable([
@@ -87,6 +89,9 @@ struct Row {
 fn meanings(table: &str) -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
     if let Some(stored) = Table::ALL.into_iter().find(|t| t.name() == table) {
         return stored.columns().iter().map(|c| (c.name, c.unit, c.origin.as_str(), c.meaning)).collect();
+    }
+    if let Some(costs) = CostTable::find(table) {
+        return costs.columns().iter().map(|c| (c.name, c.unit, c.origin.as_str(), c.meaning)).collect();
     }
     if let Some(view) = views::find(table) {
         return view.columns().into_iter().map(|c| (c.name, c.unit, "view", c.meaning)).collect();
