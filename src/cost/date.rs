@@ -4,7 +4,11 @@ use super::model::{DAY_NS, SECOND_NS};
 
 /// Nanoseconds since the epoch of `2025-06-10` (its first moment, UTC) or `2025-06-10T12:30:00Z`.
 pub(super) fn parse(text: &str) -> Result<i64, String> {
-    let moment = if text.len() == 10 { crate::instant::parse(&format!("{text}T00:00:00Z")) } else { crate::instant::parse(text) };
+    let moment = if text.len() == 10 {
+        crate::instant::parse(&format!("{text}T00:00:00Z"))
+    } else {
+        crate::instant::parse(text)
+    };
     moment.ok_or_else(|| {
         let shown: String = text.chars().take(40).collect();
         format!("{shown:?} is neither a day such as 2025-06-10 nor a moment such as 2025-06-10T12:00:00Z")
@@ -69,7 +73,14 @@ mod tests {
 
     #[test]
     fn days_and_moments_go_both_ways() {
-        for text in ["1970-01-01", "2024-02-29", "2025-06-10", "2000-12-31", "2026-11-20T12:30:05Z", "2025-06-10T00:00:00.000000001Z"] {
+        for text in [
+            "1970-01-01",
+            "2024-02-29",
+            "2025-06-10",
+            "2000-12-31",
+            "2026-11-20T12:30:05Z",
+            "2025-06-10T00:00:00.000000001Z",
+        ] {
             assert_eq!(format(parse(text).unwrap()), text);
         }
         for bad in ["", "2025-06-31", "2025-6-1", "10.06.2025", "2025-06-10T12:00:00"] {
@@ -81,7 +92,8 @@ mod tests {
     fn hours_go_both_ways() {
         assert_eq!(parse_window("00:30:00-16:30:00"), Ok((1800, 59400)));
         assert_eq!(format_window((1800, 59400)), "00:30:00-16:30:00");
-        for bad in ["", "-", "24:00:00-01:00:00", "1:00:00-02:00:00", "01:00:00", "01:00-02:00", "01:00:00:00-02:00:00"] {
+        for bad in ["", "-", "24:00:00-01:00:00", "1:00:00-02:00:00", "01:00:00", "01:00-02:00", "01:00:00:00-02:00:00"]
+        {
             assert!(parse_window(bad).is_err(), "{bad}");
         }
     }

@@ -25,7 +25,9 @@ use std::sync::Arc;
 
 use super::book::{PriceBook, Provider};
 use super::model::{Context, Model, Rule};
-use super::names::{REGIONS, Seller, is_of_aws, seller, with_dashed_date, without_date, without_prefix, without_version};
+use super::names::{
+    REGIONS, Seller, is_of_aws, seller, with_dashed_date, without_date, without_prefix, without_version,
+};
 use super::rates::Rates;
 use super::unpriced::{CannotPrice, Unpriced};
 
@@ -222,8 +224,7 @@ impl PriceBook {
             return Some(Ok(Found { model, kind, seller_by: SellerBy::Provider }));
         }
         sold_by.fallbacks.iter().filter_map(|f| self.provider(f)).find_map(|provider| {
-            let (model, kind) =
-                at(provider, Steps::BeforeAlias).or_else(|| at(provider, Steps::AfterAlias))?;
+            let (model, kind) = at(provider, Steps::BeforeAlias).or_else(|| at(provider, Steps::AfterAlias))?;
             Some(Ok(Found { model, kind, seller_by: SellerBy::Fallback }))
         })
     }
@@ -235,7 +236,8 @@ impl PriceBook {
             let provider = self.provider(id)?;
             let query = Query { provider: id, name, ..query };
             self.at_provider(provider, query).map(|found| {
-                found.map(|f| Found { seller_by: if f.seller_by == SellerBy::Provider { by } else { f.seller_by }, ..f })
+                found
+                    .map(|f| Found { seller_by: if f.seller_by == SellerBy::Provider { by } else { f.seller_by }, ..f })
             })
         };
         for _ in 0..PREFIXES {

@@ -213,7 +213,8 @@ impl Model {
     /// Moments after `t0` up to `t1` at which other rows may begin to hold.
     fn changes(&self, t0: i64, t1: i64) -> Vec<i64> {
         let rows = || self.user.iter().chain(&self.bundled);
-        let mut starts: Vec<i64> = rows().flat_map(|r| [r.from, r.to]).flatten().filter(|&t| t0 < t && t <= t1).collect();
+        let mut starts: Vec<i64> =
+            rows().flat_map(|r| [r.from, r.to]).flatten().filter(|&t| t0 < t && t <= t1).collect();
         let dates: Vec<i64> = starts.iter().copied().chain([t0]).collect();
         for (from, to) in rows().filter_map(|r| r.window) {
             // Between two dates every day is like the first: its windows begin and end once each.

@@ -108,7 +108,9 @@ mod tests {
         assert_eq!(parse_decimal("1.5E3", 0), Ok(1500));
         assert_eq!(parse_decimal("0.000000000001", 12), Ok(1));
         assert_eq!(parse_decimal("0.0000000000010", 12), Ok(1));
-        for bad in ["", ".", "1.", "-1", "+1", " 1", "1 ", "1,5", "NaN", "inf", "0x1", "1e", "1e999", "1e-13", "9999999999"] {
+        for bad in
+            ["", ".", "1.", "-1", "+1", " 1", "1 ", "1,5", "NaN", "inf", "0x1", "1e", "1e999", "1e-13", "9999999999"]
+        {
             assert!(parse_decimal(bad, 12).is_err(), "{bad}");
         }
         assert!(parse_decimal("0.0833333333333333", 12).unwrap_err().contains("12 decimals"));
@@ -117,14 +119,18 @@ mod tests {
 
     #[test]
     fn text_of_decimals_is_short() {
-        for (value, scale, text) in [(0, 12, "0"), (5, 12, "0.000000000005"), (2_500, 3, "2.5"), (-7_000, 3, "-7"), (42, 0, "42")] {
+        for (value, scale, text) in
+            [(0, 12, "0"), (5, 12, "0.000000000005"), (2_500, 3, "2.5"), (-7_000, 3, "-7"), (42, 0, "42")]
+        {
             assert_eq!(format_decimal(value, scale), text);
         }
     }
 
     #[test]
     fn half_goes_to_even() {
-        for (atto, pico) in [(500_000, 0), (500_001, 1), (1_500_000, 2), (2_500_000, 2), (-500_000, 0), (-1_500_000, -2)] {
+        for (atto, pico) in
+            [(500_000, 0), (500_001, 1), (1_500_000, 2), (2_500_000, 2), (-500_000, 0), (-1_500_000, -2)]
+        {
             assert_eq!(round_to_pico(atto), pico);
         }
     }

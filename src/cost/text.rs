@@ -133,7 +133,9 @@ impl PriceBook {
                     }
                     name(&mut out);
                     let rules = rules.iter().map(|r| rule_text(r, &model.id));
-                    out.push(["model".to_owned(), model.id.clone()].into_iter().chain(rules).collect::<Vec<_>>().join("\t"));
+                    out.push(
+                        ["model".to_owned(), model.id.clone()].into_iter().chain(rules).collect::<Vec<_>>().join("\t"),
+                    );
                     out.extend(rows.iter().map(row_text));
                 }
             }
@@ -151,11 +153,8 @@ fn record(text: &str, layer: &mut Layer, builder: &mut Builder) -> Result<(), St
     let fields: Vec<&str> = text.split('\t').collect();
     match (fields[0], &fields[1..]) {
         ("source", [name, version, licence]) => {
-            builder.source = Source {
-                name: (*name).to_owned(),
-                version: (*version).to_owned(),
-                licence: (*licence).to_owned(),
-            };
+            builder.source =
+                Source { name: (*name).to_owned(), version: (*version).to_owned(), licence: (*licence).to_owned() };
         }
         ("notice", [line]) => builder.notices.push((*line).to_owned()),
         ("family", [prefix, provider, kind @ ("closed" | "open")]) => builder.families.push(Family {

@@ -1,0 +1,4 @@
+//! Prices and costs.
+
+mod against_source;
+mod rules;
