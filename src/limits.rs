@@ -107,5 +107,7 @@ pub const WRITER_WAIT_MS: u64 = 2_000;
 pub const PRICE_BOOK_BYTES: usize = 16 << 20;
 /// Most names, rules and prices in it together; a price of one byte takes some hundreds in memory.
 pub const PRICE_BOOK_FIELDS: usize = 1 << 18;
+/// Most rows of a file of prices.
+pub const PRICE_FILE_ROWS: usize = 1 << 16;
 /// Most price tiers of one row.
 pub const PRICE_TIERS: usize = 16;
