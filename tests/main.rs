@@ -1,5 +1,6 @@
 //! The integration tests, one binary.
 //!
+//! * `claude_code`: session files: calls, tools and agents, whatever the order of files and however often they come
 //! * `derive`: what the spans of one trace say together: rules, captures, properties of arbitrary forests
 //! * `ingest`: decoding and batches against an independent decoding of the same files; malformed, huge and arbitrary
 //!   inputs
@@ -10,6 +11,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod claude_code;
 mod derive;
 mod ingest;
 mod normalise;
