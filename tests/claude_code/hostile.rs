@@ -124,6 +124,19 @@ fn tools_without_an_answer_are_given_up_when_they_are_too_many() {
     assert!(logs >= 4 && logs < count, "{logs} answers came too late for their spans");
 }
 
+/// Texts that nobody answered are kept, however many there are, and take no more memory than they may.
+#[test]
+fn input_without_a_call_is_kept() {
+    let prompt = lines("orders.jsonl").into_iter().find(|line| line.contains("isMeta\":true")).unwrap();
+    let big = "z".repeat(8 << 20);
+    let count = OPEN_BYTES / big.len() + 3;
+    let text = (prompt.replace("Caveat", &big) + "\n").repeat(count);
+    let got = gather(text.as_bytes());
+    assert_eq!((got.rejected.len(), got.summary.logs), (0, 2));
+    let bodies = got.batch.logs.column_by_name("body").unwrap();
+    assert!(bodies.get_buffer_memory_size() > count * big.len());
+}
+
 #[test]
 fn odd_values_stay_as_they_are() {
     let line = r#"{"type":"assistant","sessionId":"s","timestamp":"2026-03-02T13:00:01Z","uuid":"u","requestId":"r","big":123456789012345678901234567890,"half":"\ud800","deep":DEEP,"message":{"id":"m","model":"x","role":"assistant","content":"just text","usage":{"input_tokens":"many","output_tokens":-1,"cache_creation":{"ephemeral_1h_input_tokens":5}}}}"#;
@@ -159,4 +172,24 @@ fn records_without_a_session() {
     assert_eq!(got.rejected[0].bytes, summary.as_bytes());
     let got = gather(format!("{summary}\n{}", lines("sidechain.jsonl").join("\n")).as_bytes());
     assert_eq!((got.rejected.len(), got.summary.logs), (0, 1));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    /// Bytes that flip, go missing or come twice: what is not understood is rejected, each line by itself.
+    #[test]
+    fn damage_is_never_a_panic(
+        at in 0usize..15_000, length in 0usize..200, byte in proptest::prelude::any::<u8>(), repeat in 0usize..3,
+    ) {
+        let mut text = std::fs::read(testdata("orders.jsonl")).unwrap();
+        let end = (at + length).min(text.len());
+        let piece = text[at.min(end)..end].to_vec();
+        text.splice(at.min(end)..end, std::iter::once(byte).chain(piece.repeat(repeat)));
+        let got = gather(&text);
+        let whole: usize = got.rejected.iter().map(|r| r.bytes.len()).sum();
+        proptest::prop_assert!(whole <= text.len());
+        proptest::prop_assert!(got.rejected.len() <= 3, "{:?}", got.rejected);
+        proptest::prop_assert!(got.names.len() >= 10);
+    }
 }

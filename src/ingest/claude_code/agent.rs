@@ -33,6 +33,8 @@ pub(super) struct Agent {
     /// What its first prompt's record says besides.
     pub(super) said: Attributes<'static>,
     pub(super) not_kept: BTreeMap<String, u64>,
+    /// Memory that was counted for it so far.
+    pub(super) counted_bytes: usize,
 }
 
 impl Agent {
@@ -53,7 +55,15 @@ impl Agent {
             answer: None,
             said: Vec::new(),
             not_kept: BTreeMap::new(),
+            counted_bytes: 0,
         }
+    }
+
+    /// Memory that it holds, its calls apart, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let turn = self.turn.as_ref().map_or(0, |turn| turn.prompt.len() + text(&turn.answer));
+        self.input.len() + text(&self.prompt) + text(&self.answer) + turn
     }
 
     /// Makes it last until a record's time.

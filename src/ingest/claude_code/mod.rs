@@ -28,6 +28,7 @@ mod notes;
 mod object;
 mod session;
 mod tool;
+mod waiting;
 
 use std::borrow::Cow;
 

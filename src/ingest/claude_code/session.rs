@@ -1,7 +1,7 @@
 //! What is known of the sessions of one file while it is read: agents, their open calls, tools without an answer.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
@@ -10,6 +10,7 @@ use super::call::{Call, Record, failed, plain_text, user_message};
 use super::notes::{Held, Note};
 use super::object::{self, Object};
 use super::tool::{Answer, Context, Tool};
+use super::waiting::Waiting;
 use super::{MAIN_AGENT, PREFIX, SCOPE, attribute, ids};
 use crate::ingest::out::{Out, Place};
 use crate::ingest::{Halt, Position};
@@ -47,18 +48,12 @@ pub(super) struct Sessions {
     agents: HashMap<Key, Agent, RandomState>,
     /// The agent of the session that was seen last.
     latest: Option<Key>,
-    /// Tools without an answer, by the order in which they were asked for.
-    tools: BTreeMap<u64, Tool>,
-    tool_numbers: HashMap<String, u64, RandomState>,
-    tools_asked: u64,
-    /// Tools that were given up because there were too many.
-    given_up: HashSet<SpanId, RandomState>,
-    /// Subagents whose start is known.
-    started: HashSet<SpanId, RandomState>,
+    waiting: Waiting,
     /// Which side chain a record is of.
     chains: HashMap<String, SpanId, RandomState>,
     forks: BTreeMap<String, (String, String)>,
     held: Held,
+    /// Memory that agents and their calls hold, roughly.
     open_bytes: usize,
     /// The version that the resource given last names.
     version: Option<Option<String>>,
@@ -90,13 +85,21 @@ impl Sessions {
         match &*kind {
             "assistant" | "user" => {
                 let message = record.object("message").ok_or(Fault::Record("a record without a message"))?;
+                if kind == "assistant" && message.look("id").is_none() {
+                    return Err(Fault::Record("an assistant record without a message id"));
+                }
                 let session = session.ok_or(Fault::Record("a record without a sessionId"))?;
                 let time = time.ok_or(Fault::Record("a record without a timestamp"))?;
                 let prompt = message.look("content");
                 let key = self.agent_of(&session, &mut record, prompt.as_deref(), Some(time), position, out)?;
                 let uuid = record.filled("uuid");
                 let spoken = Spoken { record, message, uuid, key, time, position };
-                if kind == "user" { self.user(spoken, line, out) } else { self.assistant(spoken, out) }
+                if kind == "user" {
+                    self.user(spoken, line, out)?
+                } else {
+                    self.assistant(spoken, out)?
+                }
+                self.make_room(key, out)
             }
             _ => {
                 let key = match session {
@@ -115,7 +118,9 @@ impl Sessions {
         let origin = fork.filled("sessionId").map(|s| s.into_owned());
         if let (Some(session), Some(origin)) = (&session, &origin) {
             let message = fork.filled("messageUuid").unwrap_or_default().into_owned();
-            self.forks.insert(session.clone(), (origin.clone(), message));
+            if self.forks.len() < OPEN_AGENTS {
+                self.forks.insert(session.clone(), (origin.clone(), message));
+            }
         }
         origin.or(session)
     }
@@ -173,7 +178,7 @@ impl Sessions {
             self.chains.clear();
         }
         self.chains.insert(uuid, span);
-        let starter = prompt.and_then(|prompt| self.tools.values().rev().find(|tool| tool.has_prompt(prompt)));
+        let starter = prompt.and_then(|prompt| self.waiting.starter(prompt));
         (span, starter.map_or(main, |tool| ids::tool(&tool.id)))
     }
 
@@ -187,11 +192,7 @@ impl Sessions {
             let note = Note { name: "claude_code.synthetic", body: text, time: Some(time), said: Vec::new() };
             return self.note(key, note, record, position, out);
         }
-        let message_id = match (message.filled("id"), &uuid) {
-            (Some(id), _) => id,
-            (None, Some(uuid)) if is_error => uuid.clone(),
-            _ => return Err(Fault::Record("an assistant record without a message id")),
-        };
+        let message_id = message.filled("id").unwrap_or_default();
         let record = Record { envelope: record, message, message_id, request_id, uuid };
         let span = record.call_id();
         if is_error {
@@ -257,11 +258,8 @@ impl Sessions {
         while agent.calls.len() > OPEN_CALLS {
             done.extend(agent.calls.pop_front());
         }
-        tools.into_iter().for_each(|tool| self.ask(tool));
-        for call in done {
-            self.close(call, key.0, &session, version.as_deref(), out)?;
-        }
-        self.make_room(key, out)
+        tools.into_iter().for_each(|tool| self.waiting.ask(tool));
+        done.into_iter().try_for_each(|call| self.close(call, key.0, &session, version.as_deref(), out))
     }
 
     fn user(&mut self, spoken: Spoken<'_>, line: &str, out: &mut Out<'_>) -> Result<(), Fault> {
@@ -342,12 +340,9 @@ impl Sessions {
         let Some(agent) = self.agents.get(&key) else { return Ok(()) };
         let version = agent.version.clone();
         let mut answer = Answer::read(block, details, envelope);
-        let tool = match self.tool_numbers.remove(&id).and_then(|n| self.tools.remove(&n)) {
-            Some(tool) => {
-                self.open_bytes = self.open_bytes.saturating_sub(tool.bytes());
-                tool
-            }
-            None if self.given_up.contains(&ids::tool(&id)) => {
+        let tool = match self.waiting.answered(&id) {
+            Some(tool) => tool,
+            None if self.waiting.was_given_up(&id) => {
                 let log = answer.into_log(key.0, ids::tool(&id), time);
                 return self.log(&log, version.as_deref(), position, out);
             }
@@ -360,7 +355,7 @@ impl Sessions {
         };
         // An agent that is sent on its way again is still the one that was started.
         let agent = answer.agent.take().filter(|_| tool.is_starter());
-        answer.agent = agent.filter(|agent| self.started.insert(ids::subagent(agent)));
+        answer.agent = agent.filter(|agent| self.waiting.is_first_start(agent));
         let (span, subagent) = tool.into_answered(answer, time);
         self.emit(&span, version.as_deref(), position, out)?;
         subagent.map_or(Ok(()), |span| self.emit(&span, version.as_deref(), position, out))
@@ -416,34 +411,26 @@ impl Sessions {
         Ok(())
     }
 
-    fn ask(&mut self, tool: Tool) {
-        self.open_bytes += tool.bytes();
-        self.tools_asked += 1;
-        let before = self.tool_numbers.insert(tool.id.clone(), self.tools_asked);
-        if let Some(before) = before.and_then(|n| self.tools.remove(&n)) {
-            self.open_bytes = self.open_bytes.saturating_sub(before.bytes());
+    /// Lets go of what is open when it takes too much memory: the oldest tools, then the calls of other agents, then all.
+    fn make_room(&mut self, key: Key, out: &mut Out<'_>) -> Result<(), Fault> {
+        if let Some(agent) = self.agents.get_mut(&key) {
+            let bytes = agent.bytes();
+            self.open_bytes =
+                (self.open_bytes + bytes).saturating_sub(std::mem::replace(&mut agent.counted_bytes, bytes));
         }
-        self.tools.insert(self.tools_asked, tool);
-    }
-
-    /// Lets go of what is open when it takes too much memory: the oldest tools, then the calls of other agents.
-    fn make_room(&mut self, but: Key, out: &mut Out<'_>) -> Result<(), Fault> {
-        while self.open_bytes > OPEN_BYTES
-            && let Some((_, tool)) = self.tools.pop_first()
+        while self.open_bytes + self.waiting.bytes() > OPEN_BYTES
+            && let Some(tool) = self.waiting.give_up()
         {
-            self.give_up(tool, out)?;
+            self.unanswered(tool, out)?;
         }
-        if self.open_bytes <= OPEN_BYTES {
-            return Ok(());
+        if self.open_bytes > OPEN_BYTES {
+            let keys: Vec<Key> = self.agents.keys().copied().filter(|other| *other != key).collect();
+            keys.into_iter().try_for_each(|key| self.close_calls(key, out))?;
         }
-        let keys: Vec<Key> = self.agents.keys().copied().filter(|key| *key != but).collect();
-        keys.into_iter().try_for_each(|key| self.close_calls(key, out))
+        if self.open_bytes > OPEN_BYTES { self.finish_agents(out) } else { Ok(()) }
     }
 
-    fn give_up(&mut self, tool: Tool, out: &mut Out<'_>) -> Result<(), Fault> {
-        self.open_bytes = self.open_bytes.saturating_sub(tool.bytes());
-        self.tool_numbers.remove(&tool.id);
-        self.given_up.insert(ids::tool(&tool.id));
+    fn unanswered(&mut self, tool: Tool, out: &mut Out<'_>) -> Result<(), Fault> {
         let (version, position) = (tool.version.clone(), tool.position);
         self.emit(&tool.into_unanswered(), version.as_deref(), position, out)
     }
@@ -475,6 +462,7 @@ impl Sessions {
         for (_, key) in keys {
             self.close_calls(key, out)?;
             let Some(mut agent) = self.agents.remove(&key) else { continue };
+            self.open_bytes = self.open_bytes.saturating_sub(agent.counted_bytes);
             let (version, position) = (agent.version.clone(), agent.position);
             if agent.sub.is_none() && self.latest == Some(key) {
                 for (kind, n) in std::mem::take(&mut self.held.not_kept) {
@@ -490,6 +478,11 @@ impl Sessions {
                     attribute("claude_code.forkedFrom.messageUuid", message.clone()),
                 ];
                 let note = Note { name: "claude_code.forked", body: String::new(), time: Some(agent.first), said };
+                self.log(&note.into_log(key, Object::default()), version.as_deref(), position, out)?;
+            }
+            if !agent.input.is_empty() {
+                let body = format!("[{}]", std::mem::take(&mut agent.input));
+                let note = Note { name: "claude_code.input", body, time: Some(agent.asked), said: Vec::new() };
                 self.log(&note.into_log(key, Object::default()), version.as_deref(), position, out)?;
             }
             if !agent.not_kept.is_empty() {
@@ -519,8 +512,8 @@ impl Sessions {
         if let Some(key) = self.latest.or_else(|| self.agents.keys().min().copied()) {
             self.attach_held(key, out)?;
         }
-        while let Some((_, tool)) = self.tools.pop_first() {
-            self.give_up(tool, out)?;
+        while let Some(tool) = self.waiting.give_up() {
+            self.unanswered(tool, out)?;
         }
         self.finish_agents(out)?;
         Ok(self.held.reject(out)?)
