@@ -305,5 +305,5 @@ pub(super) fn plain_text(content: &str) -> String {
 /// Whether every block of a content is text, so that its words are all of it.
 pub(super) fn is_text_only(content: &str) -> bool {
     let is_text = |json: &&str| Object::read(json).is_some_and(|b| b.look("type").as_deref() == Some("text"));
-    content.starts_with('"') || object::elements(content).iter().all(|json| is_text(&json))
+    content.starts_with('"') || object::elements(content).iter().all(is_text)
 }
