@@ -55,6 +55,8 @@
 
 pub mod batch;
 mod caught;
+mod cells;
+pub mod cost;
 pub mod derive;
 mod error;
 mod import;
@@ -63,6 +65,7 @@ mod instant;
 pub mod limits;
 pub mod model;
 pub mod normalise;
+pub mod priced;
 mod scan;
 pub mod schema;
 pub mod scores;

@@ -120,3 +120,10 @@ pub const RETRY_MS: u64 = 10;
 /// How long opening for writing waits for a holder that does not seem to be a living writer, such as a reader that
 /// recovers the file after a crash.
 pub const WRITER_WAIT_MS: u64 = 2_000;
+
+/// Longest text of a price book, and longest file of prices that is read.
+pub const PRICE_BOOK_BYTES: usize = 16 << 20;
+/// Most names, rules and prices in it together; a price of one byte takes some hundreds in memory.
+pub const PRICE_BOOK_FIELDS: usize = 1 << 18;
+/// Most price tiers of one row.
+pub const PRICE_TIERS: usize = 16;

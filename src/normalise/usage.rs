@@ -12,13 +12,16 @@ const ADDS_REASONING_TWICE: &str = "gcp.vertex.agent";
 const COUNTS_CACHE_APART: &str = "claude_code";
 
 /// Columns that say how much was used.
-const COLUMNS: [usize; 8] = [
+const COLUMNS: [usize; 11] = [
     col::INPUT_TOKENS,
     col::OUTPUT_TOKENS,
     col::CACHE_READ_TOKENS,
     col::CACHE_WRITE_TOKENS,
     col::CACHE_WRITE_1H_TOKENS,
     col::REASONING_TOKENS,
+    col::INPUT_AUDIO_TOKENS,
+    col::INPUT_IMAGE_TOKENS,
+    col::OUTPUT_AUDIO_TOKENS,
     col::TOTAL_TOKENS,
     col::REPORTED_COST_USD,
 ];
