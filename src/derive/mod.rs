@@ -173,12 +173,12 @@ impl Deriver {
         }
         self.calls.decide(rows, &self.tree, &self.args);
         self.counted.decide(rows, &self.tree, &self.calls.echo);
+        self.counted.take_out(logs, &self.tree);
         self.bases.decide(rows, &self.tree, &self.counted.usage, &self.counted.cost);
         self.agents.decide(rows, &self.tree, &self.calls);
         let ends = handoffs::decide(rows, &self.agents, &self.calls.duplicate_of, &mut self.canonical);
         let mut calls = requested::find(rows, logs, &self.tree, &self.calls, &mut self.canonical);
         let mut spans: Vec<SpanDerived<'a>> = (0..rows.len()).map(|i| self.span(rows, i, &ends)).collect();
-        counted::counted_elsewhere(logs, &self.tree, &mut spans);
         let steps = number_steps(rows, &mut spans, &mut calls);
         let retries = self.retries(rows, &spans);
         self.find_failed_below(&spans);
@@ -221,7 +221,11 @@ impl Deriver {
             is_agent_run: self.agents.is_run[i],
             handoff_from: ends.and_then(|e| e.from.clone()),
             handoff_to: ends.and_then(|e| e.to.clone()),
-            duplicate_of: kept.map(|k| rows[k as usize].span_id),
+            duplicate_of: if self.counted.elsewhere[i] {
+                Some(row.span_id)
+            } else {
+                kept.map(|k| rows[k as usize].span_id)
+            },
             failed: self.calls.failed[i],
             error_type: row.error_type.or_else(|| told?.error_type),
             error_message: row.status_message.or_else(|| told?.status_message),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use spanfile::cost::{Context, PicoUsd, PriceBook, Usage};
 use spanfile::{Store, Table};
 
 use super::{Totals, import, new_store, rows_of, totals};
@@ -78,29 +79,33 @@ fn calls_and_tokens_of_every_file() {
     }
 }
 
-/// Dollars per token times 10^8: input, output, cache read, cache write for five minutes and for an hour.
-const PRICES: [(&str, [i64; 5]); 2] =
-    [("claude-opus-4-6", [500, 2500, 50, 625, 1000]), ("claude-sonnet-4-5-20250929", [300, 1500, 30, 375, 600])];
-
-/// Cost of what counts, at what it was: with every cache write at the price of five minutes, and with each at its own.
-fn cost(store: &Store) -> (i64, i64) {
+/// Cost of what counts by the price book: with every cache write at the price of five minutes, and with each at its own.
+fn cost(store: &Store) -> (PicoUsd, PicoUsd) {
+    let book = PriceBook::bundled();
     let (mut flat, mut exact) = (0, 0);
     for row in rows_of(store).each().filter(|row| row.flag("usage_counted") == Some(true)) {
-        let model = row.text("response_model").unwrap();
-        let (_, [input, output, read, for_5m, for_1h]) = *PRICES.iter().find(|(name, _)| *name == model).unwrap();
-        let tokens = |column: &str| row.int(column).unwrap();
-        let (cached, written, written_1h) =
-            (tokens("cache_read_tokens"), tokens("cache_write_tokens"), tokens("cache_write_1h_tokens"));
-        let rest =
-            (tokens("input_tokens") - cached - written) * input + tokens("output_tokens") * output + cached * read;
-        flat += rest + written * for_5m;
-        exact += rest + (written - written_1h) * for_5m + written_1h * for_1h;
+        assert_eq!(row.text("cost_basis").as_deref(), Some("computed"));
+        let [provider, model, tier] = ["provider", "response_model", "service_tier"].map(|column| row.text(column));
+        let found = book.find(provider.as_deref(), model.as_deref(), None).unwrap();
+        let rates = found.rates_at(row.start(), Context { service_tier: tier.as_deref() }).unwrap();
+        let usage = Usage {
+            input: row.int("input_tokens"),
+            output: row.int("output_tokens"),
+            cache_read: row.int("cache_read_tokens"),
+            cache_write: row.int("cache_write_tokens"),
+            cache_write_1h: row.int("cache_write_1h_tokens"),
+            ..Usage::default()
+        };
+        exact += rates.cost(&usage).unwrap().total;
+        flat += rates.cost(&Usage { cache_write_1h: None, ..usage }).unwrap().total;
     }
     (flat, exact)
 }
 
-fn dollars(cost: i64) -> String {
-    format!("{}.{:08}", cost / 100_000_000, cost % 100_000_000)
+fn dollars(cost: PicoUsd) -> String {
+    // The reference has eight digits behind the point.
+    assert_eq!(cost % 10_000, 0);
+    format!("{}.{:08}", cost / 1_000_000_000_000, cost % 1_000_000_000_000 / 10_000)
 }
 
 #[test]
