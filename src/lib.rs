@@ -55,6 +55,7 @@
 
 pub mod batch;
 mod caught;
+mod cells;
 pub mod cost;
 pub mod derive;
 mod error;
@@ -64,6 +65,7 @@ mod instant;
 pub mod limits;
 pub mod model;
 pub mod normalise;
+pub mod priced;
 mod scan;
 pub mod schema;
 pub mod scores;

@@ -7,9 +7,14 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+mod priced;
 mod rollups;
+mod spans;
 
+pub use priced::{BUCKET_COSTS, COST_AUDIT, RUN_COSTS, TOOL_COSTS, USAGE_COSTS};
 pub use rollups::{RUNS, SCORES, SYNTHETIC_CALLS, USAGE};
+pub(crate) use spans::SOURCE_COLUMNS;
+pub use spans::{EVENTS, LINKS, SPANS};
 
 /// Bytes in a trace id.
 pub const TRACE_ID_BYTES: usize = 16;
@@ -54,6 +59,8 @@ pub enum Class {
     SpanId,
     /// Instant, nanoseconds since the epoch, UTC.
     Time,
+    /// Day, UTC: dictionary-encoded.
+    Day,
     /// 64-bit integer.
     Int,
     /// 64-bit integer with few distinct values: dictionary-encoded.
@@ -84,6 +91,7 @@ impl Class {
             Class::SpanId | Class::Hash => DataType::FixedSizeBinary(SPAN_ID_BYTES as i32),
             Class::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
             Class::Int | Class::Count => DataType::Int64,
+            Class::Day => DataType::Date32,
             Class::Flag => DataType::Boolean,
             Class::Double => DataType::Float64,
             Class::Usd => DataType::Decimal128(USD_PRECISION, USD_SCALE),
@@ -136,307 +144,6 @@ const fn col(
     Column { name, class, nullable, origin, unit, meaning }
 }
 
-/// Columns of `spans`, one row per span.
-pub static SPANS: &[Column] = {
-    use Class::*;
-    use Origin::*;
-    &[
-        col("trace_id", TraceId, false, Raw, "", "Trace the span belongs to; also the run id in version 1."),
-        col("span_id", SpanId, false, Raw, "", "Id of the span, unique within its trace."),
-        col("parent_span_id", SpanId, true, Raw, "", "Id of the parent span; NULL at a root."),
-        col("trace_state", Label, true, Raw, "", "W3C trace state."),
-        col("name", Label, true, Raw, "", "Span name as the instrumentation gave it."),
-        col(
-            "kind",
-            Label,
-            false,
-            Normalised,
-            "",
-            "What the span did: agent, workflow, llm, embedding, tool, retrieval, reranker, guardrail, evaluator, handoff, approval, agent_create or other.",
-        ),
-        col(
-            "otel_kind",
-            Label,
-            true,
-            Raw,
-            "",
-            "OpenTelemetry span kind: internal, server, client, producer or consumer; NULL when unspecified.",
-        ),
-        col("start_time", Time, false, Raw, "", "When the span started."),
-        col("end_time", Time, true, Raw, "", "When the span ended; NULL when it was not recorded."),
-        col("duration_ns", Int, true, Computed, "ns", "end_time minus start_time."),
-        col("status", Label, false, Raw, "", "unset, ok or error."),
-        col("status_message", Text, true, Raw, "", "Description that came with the status."),
-        col("error_type", Label, true, Normalised, "", "Class of the error, when the span failed."),
-        col(
-            "error_message",
-            Text,
-            true,
-            Normalised,
-            "",
-            "What went wrong, where the status does not say it: the exception's message or an attribute.",
-        ),
-        col("service_name", Label, true, Normalised, "", "Resource attribute service.name."),
-        col("service_version", Label, true, Normalised, "", "Resource attribute service.version."),
-        col("environment", Label, true, Normalised, "", "Deployment environment."),
-        col("scope_name", Label, true, Raw, "", "Instrumentation scope name."),
-        col("scope_version", Label, true, Raw, "", "Instrumentation scope version."),
-        col("dialect", Label, true, Normalised, "", "Attribute dialect that was recognised; NULL when none was."),
-        col("session_id", Key, true, Normalised, "", "Conversation or session the run belongs to."),
-        col("user_id", Key, true, Normalised, "", "End user."),
-        col("workflow_name", Label, true, Normalised, "", "Workflow, crew or graph name."),
-        col("agent_name", Label, true, Normalised, "", "Agent that the span itself names."),
-        col("agent_id", Key, true, Normalised, "", "Id of the agent."),
-        col("agent_version", Label, true, Normalised, "", "Version of the agent."),
-        col("parent_agent", Label, true, Normalised, "", "Agent that called or handed off to this one."),
-        col("provider", Label, true, Normalised, "", "Model provider, lower case."),
-        col("request_model", Label, true, Normalised, "", "Model that was asked for."),
-        col("response_model", Label, true, Normalised, "", "Model that answered."),
-        col("service_tier", Label, true, Normalised, "", "Provider's service tier."),
-        col(
-            "finish_reasons",
-            Label,
-            true,
-            Normalised,
-            "",
-            "JSON array of finish reasons, normalised: stop, length, tool_calls, content_filter, error, ...",
-        ),
-        col("temperature", Double, true, Normalised, "", "Sampling temperature."),
-        col("max_tokens", Int, true, Normalised, "tokens", "Requested output limit."),
-        col("ttft_ns", Int, true, Normalised, "ns", "Time to the first token or chunk."),
-        col("input_tokens", Int, true, Normalised, "tokens", "Input tokens, cache reads and writes included."),
-        col("output_tokens", Int, true, Normalised, "tokens", "Output tokens, reasoning included."),
-        col("cache_read_tokens", Int, true, Normalised, "tokens", "Input tokens read from the provider's cache."),
-        col(
-            "cache_write_tokens",
-            Int,
-            true,
-            Normalised,
-            "tokens",
-            "Input tokens written to the provider's cache, all lifetimes.",
-        ),
-        col(
-            "cache_write_1h_tokens",
-            Int,
-            true,
-            Normalised,
-            "tokens",
-            "Part of cache_write_tokens written with a lifetime of one hour.",
-        ),
-        col("reasoning_tokens", Int, true, Normalised, "tokens", "Part of output_tokens spent on reasoning."),
-        col("total_tokens", Int, true, Normalised, "tokens", "Total that the source reported, else input plus output."),
-        col(
-            "usage_convention",
-            Label,
-            true,
-            Normalised,
-            "",
-            "How the source counted: inclusive; exclusive, when cached input was apart; reasoning_twice, when output held reasoning twice. Counts are converted to inclusive.",
-        ),
-        col("reported_cost_usd", Usd, true, Normalised, "USD", "Cost that the source itself reported."),
-        col("response_id", Key, true, Normalised, "", "Provider's id of the response."),
-        col("tool_name", Label, true, Normalised, "", "Tool that was called."),
-        col("tool_type", Label, true, Normalised, "", "Type of the tool, such as function."),
-        col("tool_call_id", Key, true, Normalised, "", "Id of the tool call."),
-        col("tool_args", Text, true, Normalised, "", "Arguments of the tool call."),
-        col("tool_result", Text, true, Normalised, "", "Result of the tool call."),
-        col("input", Text, true, Normalised, "", "Input: messages as JSON, or text."),
-        col("output", Text, true, Normalised, "", "Output: messages as JSON, or text."),
-        col("system_prompt", Text, true, Normalised, "", "System instructions, when recorded apart from the input."),
-        col("prompt_name", Label, true, Normalised, "", "Name of the prompt template."),
-        col("prompt_version", Label, true, Normalised, "", "Version of the prompt template."),
-        col("data_source", Label, true, Normalised, "", "Data source of a retrieval."),
-        col("documents", Json, true, Normalised, "", "Retrieved documents as a JSON array."),
-        col("handoff_from", Label, true, Normalised, "", "Agent that handed off."),
-        col("handoff_to", Label, true, Normalised, "", "Agent that took over."),
-        col("approval_decision", Label, true, Normalised, "", "Decision of a human approval."),
-        col("policy_name", Label, true, Normalised, "", "Guardrail or policy that was applied."),
-        col("policy_verdict", Label, true, Normalised, "", "Verdict of the guardrail or policy."),
-        col(
-            "unreadable",
-            Label,
-            true,
-            Normalised,
-            "",
-            "JSON array of attribute keys that should hold a number and do not; they stay in attributes.",
-        ),
-        col(
-            "attributes",
-            Json,
-            true,
-            Raw,
-            "",
-            "Every attribute that no column took over unchanged, as a typed JSON object.",
-        ),
-        col("resource_attributes", Label, true, Raw, "", "All resource attributes, as a typed JSON object."),
-        // Derived from here on: see SOURCE_COLUMNS.
-        col(
-            "root_span_id",
-            SpanId,
-            false,
-            Derived,
-            "",
-            "Root of the tree that the span is in: itself at a root or orphan.",
-        ),
-        col("depth", Count, false, Derived, "", "Steps from the root of its tree; 0 at a root or orphan."),
-        col("seq", Count, false, Derived, "", "Position in the run by start time and span id, from 0."),
-        col(
-            "step",
-            Count,
-            true,
-            Derived,
-            "",
-            "Number of the step (LLM call, tool call, retrieval or handoff) in the run, from 1; NULL when it is none, or a duplicate.",
-        ),
-        col(
-            "tree_left",
-            Count,
-            false,
-            Derived,
-            "",
-            "Position in the run's trees, parents first: a span's descendants have tree_left above its own, up to its tree_right.",
-        ),
-        col(
-            "tree_right",
-            Count,
-            false,
-            Derived,
-            "",
-            "tree_left of the span's last descendant; its own tree_left when it has none.",
-        ),
-        col(
-            "run_agent",
-            Label,
-            true,
-            Derived,
-            "",
-            "Agent at work: the nearest agent among the span and its ancestors.",
-        ),
-        col("run_agent_version", Label, true, Derived, "", "Version of that agent."),
-        col(
-            "is_agent_run",
-            Flag,
-            true,
-            Derived,
-            "",
-            "Of agent spans: whether the span is one run of the agent, not a step of it or a second span around the same run.",
-        ),
-        col(
-            "usage_counted",
-            Flag,
-            true,
-            Derived,
-            "",
-            "Whether the span's tokens count: it has some and no descendant has; NULL without tokens.",
-        ),
-        col(
-            "cost_counted",
-            Flag,
-            true,
-            Derived,
-            "",
-            "Whether reported_cost_usd counts, by the same rule; NULL without it.",
-        ),
-        col(
-            "args_hash",
-            Hash,
-            true,
-            Derived,
-            "",
-            "Hash of the tool's arguments in canonical form, without the framework's wrapping.",
-        ),
-        col("result_hash", Hash, true, Derived, "", "Hash of the tool's result in canonical form."),
-        col(
-            "child_time_ns",
-            Int,
-            true,
-            Derived,
-            "ns",
-            "Part of the span's time during which children ran; NULL when its duration is not known.",
-        ),
-        col("self_time_ns", Int, true, Computed, "ns", "duration_ns minus child_time_ns."),
-        col("is_orphan", Flag, false, Derived, "", "Whether the span names a parent that is not there."),
-        col(
-            "is_cycle",
-            Flag,
-            false,
-            Derived,
-            "",
-            "Whether following parents led back to the span; its link to the parent is left out of account.",
-        ),
-        col(
-            "is_duplicate_of",
-            SpanId,
-            true,
-            Derived,
-            "",
-            "The span that records the same tool or LLM call, and counts.",
-        ),
-        col(
-            "failed",
-            Flag,
-            false,
-            Derived,
-            "",
-            "Whether it failed: it says so, or a span that records the same call does; a framework's control flow is no failure.",
-        ),
-        col("handoff_source", Label, true, Derived, "", "Agent that handed off: handoff_from, else as the run tells."),
-        col("handoff_target", Label, true, Derived, "", "Agent that took over: handoff_to, else as the run tells."),
-    ]
-};
-
-/// How many columns of `spans` come with the span; those after them are derived from the whole trace.
-pub(crate) const SOURCE_COLUMNS: usize = {
-    let mut n = 0;
-    while !matches!(SPANS[n].origin, Origin::Derived) {
-        n += 1;
-    }
-    n
-};
-
-/// Columns of `events`: what happened during a span, span events and correlated log records alike.
-pub static EVENTS: &[Column] = {
-    use Class::*;
-    use Origin::*;
-    &[
-        col("trace_id", TraceId, false, Raw, "", "Trace of the span."),
-        col("span_id", SpanId, false, Raw, "", "Span that the event belongs to."),
-        col("event_index", Int, true, Raw, "", "Position among the span's own events; NULL for a log record."),
-        col("time", Time, true, Raw, "", "When it happened."),
-        col("observed_time", Time, true, Raw, "", "When a log record was observed."),
-        col("name", Label, true, Raw, "", "Event name."),
-        col(
-            "source",
-            Label,
-            false,
-            Raw,
-            "",
-            "span for a span event, log for a log record that carried the span's ids.",
-        ),
-        col("severity_number", Int, true, Raw, "", "Severity of a log record."),
-        col("severity_text", Label, true, Raw, "", "Severity of a log record, as text."),
-        col("body", Text, true, Raw, "", "Body of a log record: text, or JSON for structured bodies."),
-        col("attributes", Json, true, Raw, "", "Attributes of the event as a typed JSON object."),
-        col("scope_name", Label, true, Raw, "", "Instrumentation scope of a log record."),
-        col("resource_attributes", Label, true, Raw, "", "Resource attributes of a log record."),
-    ]
-};
-
-/// Columns of `links`: references from a span to other spans.
-pub static LINKS: &[Column] = {
-    use Class::*;
-    use Origin::*;
-    &[
-        col("trace_id", TraceId, false, Raw, "", "Trace of the span that holds the link."),
-        col("span_id", SpanId, false, Raw, "", "Span that holds the link."),
-        col("link_index", Int, false, Raw, "", "Position among the span's links."),
-        col("linked_trace_id", TraceId, false, Raw, "", "Trace that is linked to."),
-        col("linked_span_id", SpanId, false, Raw, "", "Span that is linked to."),
-        col("trace_state", Label, true, Raw, "", "W3C trace state of the link."),
-        col("attributes", Json, true, Raw, "", "Attributes of the link as a typed JSON object."),
-    ]
-};
-
 /// Name of the pipeline-only column that carries a span's events until sealing moves them to their own part.
 pub const PACKED_EVENTS: &str = "_events";
 /// Name of the pipeline-only column that carries a span's links until sealing moves them to their own part.
@@ -454,6 +161,11 @@ static RUNS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(RUNS));
 static USAGE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(USAGE));
 static SYNTHETIC_CALLS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(SYNTHETIC_CALLS));
 static SCORES_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(SCORES));
+static RUN_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(RUN_COSTS));
+static USAGE_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(USAGE_COSTS));
+static BUCKET_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(BUCKET_COSTS));
+static TOOL_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(TOOL_COSTS));
+static COST_AUDIT_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(COST_AUDIT));
 static PIPELINE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let mut fields: Vec<Field> = SPANS[..SOURCE_COLUMNS].iter().map(Column::field).collect();
     fields.push(Field::new(PACKED_EVENTS, DataType::Binary, true));
@@ -489,6 +201,31 @@ pub fn runs() -> SchemaRef {
 /// Arrow schema of `usage`.
 pub fn usage() -> SchemaRef {
     USAGE_SCHEMA.clone()
+}
+
+/// Arrow schema of `run_costs`.
+pub fn run_costs() -> SchemaRef {
+    RUN_COSTS_SCHEMA.clone()
+}
+
+/// Arrow schema of `usage_costs`.
+pub fn usage_costs() -> SchemaRef {
+    USAGE_COSTS_SCHEMA.clone()
+}
+
+/// Arrow schema of `bucket_costs`.
+pub fn bucket_costs() -> SchemaRef {
+    BUCKET_COSTS_SCHEMA.clone()
+}
+
+/// Arrow schema of `tool_costs`.
+pub fn tool_costs() -> SchemaRef {
+    TOOL_COSTS_SCHEMA.clone()
+}
+
+/// Arrow schema of `cost_audit`.
+pub fn cost_audit() -> SchemaRef {
+    COST_AUDIT_SCHEMA.clone()
 }
 
 /// Arrow schema of `synthetic_calls`.

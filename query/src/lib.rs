@@ -7,6 +7,7 @@
 
 mod cancel;
 mod catalog;
+mod costs;
 mod diagnose;
 mod dialect;
 mod engine;

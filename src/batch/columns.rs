@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, FixedSizeBinaryBuilder, Float64Builder, Int64Builder,
-    StringBuilder, TimestampNanosecondBuilder, new_null_array,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, FixedSizeBinaryBuilder, Float64Builder,
+    Int64Builder, StringBuilder, TimestampNanosecondBuilder, new_null_array,
 };
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -39,6 +39,7 @@ enum Builder {
     Double(Float64Builder),
     Usd(Decimal128Builder),
     Flag(BooleanBuilder),
+    Day(Date32Builder),
 }
 
 impl Builder {
@@ -53,6 +54,7 @@ impl Builder {
             DataType::Float64 => Builder::Double(Float64Builder::new()),
             DataType::Decimal128(..) => Builder::Usd(Decimal128Builder::new().with_data_type(data_type.clone())),
             DataType::Boolean => Builder::Flag(BooleanBuilder::new()),
+            DataType::Date32 => Builder::Day(Date32Builder::new()),
             // Every other class of the schema is text.
             _ => Builder::Text(StringBuilder::new()),
         }
@@ -68,6 +70,7 @@ impl Builder {
             Builder::Double(b) => b.append_nulls(n),
             Builder::Usd(b) => b.append_nulls(n),
             Builder::Flag(b) => b.append_nulls(n),
+            Builder::Day(b) => b.append_nulls(n),
         }
     }
 
@@ -81,6 +84,7 @@ impl Builder {
             Builder::Double(b) => Arc::new(b.finish()),
             Builder::Usd(b) => Arc::new(b.finish()),
             Builder::Flag(b) => Arc::new(b.finish()),
+            Builder::Day(b) => Arc::new(b.finish()),
         }
     }
 }
@@ -172,6 +176,13 @@ impl Columns {
 
     pub(crate) fn flag(&mut self, column: usize, v: bool) {
         if let Builder::Flag(b) = self.at(column) {
+            b.append_value(v);
+        }
+    }
+
+    /// Sets a day, in days since 1970.
+    pub(crate) fn day(&mut self, column: usize, v: i32) {
+        if let Builder::Day(b) = self.at(column) {
             b.append_value(v);
         }
     }

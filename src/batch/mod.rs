@@ -3,6 +3,7 @@
 mod columns;
 mod packed;
 mod reject;
+mod row_writer;
 mod rows;
 
 pub use packed::{PackError, PackedEvent, PackedLink, pack_events, pack_links, unpack_events, unpack_links};
@@ -21,6 +22,7 @@ use crate::typed_json::{write_attributes, write_entry, write_value};
 pub(crate) use columns::Columns;
 use packed::Packer;
 use reject::{optional_time, text_bound, time};
+pub(crate) use row_writer::RowWriter;
 
 /// Finished rows.
 #[derive(Debug, Clone)]

@@ -73,14 +73,15 @@ pub struct PriceBook {
     pub(super) by_alias: HashMap<(String, Option<String>), usize>,
 }
 
-static BUNDLED: LazyLock<PriceBook> = LazyLock::new(|| {
+static BUNDLED: LazyLock<Arc<PriceBook>> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "a test reads it; it is a part of the program")]
-    PriceBook::decode(include_bytes!("bundled/prices.txt.zst")).expect("the bundled price book can be read")
+    let book = PriceBook::decode(include_bytes!("bundled/prices.txt.zst")).expect("the bundled price book can be read");
+    Arc::new(book)
 });
 
 impl PriceBook {
     /// The book that comes with the program, decoded on first use.
-    pub fn bundled() -> &'static PriceBook {
+    pub fn bundled() -> &'static Arc<PriceBook> {
         &BUNDLED
     }
 

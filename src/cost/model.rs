@@ -170,6 +170,11 @@ impl Model {
         })
     }
 
+    /// Its dated rows, of both layers.
+    pub fn row_count(&self) -> usize {
+        self.user.len() + self.bundled.len()
+    }
+
     fn rows(&self, layer: Layer) -> &[Row] {
         match layer {
             Layer::User => &self.user,

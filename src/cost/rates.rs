@@ -133,6 +133,8 @@ pub struct Cost {
     pub total: PicoUsd,
     /// Pico-dollars per bucket, in the order of [`Bucket::ALL`].
     pub buckets: [PicoUsd; Bucket::COUNT],
+    /// Tokens per bucket, and calls in that of requests.
+    pub counts: [i64; Bucket::COUNT],
 }
 
 impl Cost {
@@ -237,7 +239,8 @@ impl Rates {
         if usage.is_empty() && amounts[Bucket::Input.index()].is_none() && amounts[Bucket::Output.index()].is_none() {
             return Err(self.fail(CannotPrice::Incomplete("input_tokens")));
         }
-        let mut cost = Cost { total: 0, buckets: [0; Bucket::COUNT] };
+        let mut cost = Cost { total: 0, buckets: [0; Bucket::COUNT], counts };
+        cost.counts[Bucket::Requests.index()] = i64::try_from(calls).unwrap_or(i64::MAX);
         for bucket in Bucket::ALL {
             let count = match bucket {
                 Bucket::Requests => i128::from(calls),

@@ -9,6 +9,7 @@
 //! | `structure` | where in the tree a span is: root, depth, nested-set range, orphans, cycles, time spent in children |
 //! | `calls` | which spans show the same call as another span |
 //! | `counted` | whose usage and cost count, so that sums over spans are right |
+//! | `basis` | what each span contributes to the cost of its run |
 //! | `agents` | which agent acted |
 //! | `handoffs` | who handed over to whom |
 //! | `requested` | tool calls that are known only because an LLM asked for them |
@@ -16,6 +17,7 @@
 //! | `rollup` | one row per run, one row per use of a model or tool |
 
 mod agents;
+mod basis;
 mod calls;
 mod canonical;
 mod counted;
@@ -34,6 +36,8 @@ use foldhash::fast::{FixedState, RandomState};
 use crate::model::SpanId;
 pub use crate::normalise::Kind;
 use agents::Agents;
+use basis::Bases;
+pub use basis::CostBasis;
 use calls::{Calls, is_tool};
 pub use canonical::{Canonicaliser, hash};
 use counted::Counted;
@@ -69,6 +73,8 @@ pub struct SpanDerived<'a> {
     pub usage_counted: bool,
     /// Whether its reported cost counts in sums.
     pub reported_cost_counted: bool,
+    /// What it contributes to the cost of the run; `None` when it has neither tokens nor cost that count.
+    pub cost_basis: Option<CostBasis>,
     /// The agent that acted.
     pub run_agent: Option<Cow<'a, str>>,
     /// Version of the agent that acted.
@@ -144,6 +150,7 @@ pub struct Deriver {
     tree: Tree,
     calls: Calls,
     counted: Counted,
+    bases: Bases,
     agents: Agents,
     usage: UsageIndex,
     canonical: Canonicaliser,
@@ -164,6 +171,7 @@ impl Deriver {
         }
         self.calls.decide(rows, &self.tree, &self.args);
         self.counted.decide(rows, &self.tree, &self.calls.echo);
+        self.bases.decide(rows, &self.tree, &self.counted.usage, &self.counted.cost);
         self.agents.decide(rows, &self.tree, &self.calls);
         let ends = handoffs::decide(rows, &self.agents, &self.calls.duplicate_of, &mut self.canonical);
         let mut calls = requested::find(rows, logs, &self.tree, &self.calls, &mut self.canonical);
@@ -174,7 +182,7 @@ impl Deriver {
         let errors = Errors::count(&spans, &self.failed_below);
         let run = rollup::run(rows, &spans, &calls, &errors, steps, retries);
         let workflow_name = run.as_ref().and_then(|r| r.workflow_name);
-        let usage = self.usage.rows(rows, &spans, &calls, &self.calls.duplicate_of, workflow_name);
+        let usage = self.usage.rows(rows, &spans, &calls, &self.calls.duplicate_of, &self.bases.known, workflow_name);
         TraceDerived { spans, run, usage, calls }
     }
 
@@ -204,6 +212,7 @@ impl Deriver {
             child_time_ns: tree.child_time(rows, i as u32),
             usage_counted: self.counted.usage[i],
             reported_cost_counted: self.counted.cost[i],
+            cost_basis: self.bases.of[i],
             run_agent: actor.name(rows, &mut self.canonical),
             run_agent_version: row.agent_version.or_else(|| actor.version(rows)),
             is_agent_run: self.agents.is_run[i],

@@ -1,14 +1,10 @@
 //! The rows that derivation reads: one span, one log record, borrowed from record batches.
 
-use arrow::array::{
-    Array, AsArray, Decimal128Array, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray,
-    TimestampNanosecondArray,
-};
-use arrow::datatypes::{Decimal128Type, Int64Type, TimestampNanosecondType};
+use arrow::array::RecordBatch;
 
+use crate::cells::{Id, Int, Text, Time, Usd};
 use crate::model::SpanId;
 use crate::normalise::Kind;
-use crate::schema::SPAN_ID_BYTES;
 
 /// Token counts of one call, or sums of them. `None` is unknown, never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,22 +21,61 @@ pub struct Tokens {
     pub cache_write_1h: Option<i64>,
     /// Part of the output spent on reasoning.
     pub reasoning: Option<i64>,
+    /// Part of the input that is audio.
+    pub input_audio: Option<i64>,
+    /// Part of the input that is images.
+    pub input_image: Option<i64>,
+    /// Part of the output that is audio.
+    pub output_audio: Option<i64>,
     /// Total that the source reported, else input plus output.
     pub total: Option<i64>,
 }
 
 impl Tokens {
     /// How many buckets there are.
-    pub const BUCKETS: usize = 7;
+    pub const BUCKETS: usize = 10;
 
     /// The buckets in the order of the fields.
     pub fn buckets(&self) -> [Option<i64>; Self::BUCKETS] {
-        [self.input, self.output, self.cache_read, self.cache_write, self.cache_write_1h, self.reasoning, self.total]
+        [
+            self.input,
+            self.output,
+            self.cache_read,
+            self.cache_write,
+            self.cache_write_1h,
+            self.reasoning,
+            self.input_audio,
+            self.input_image,
+            self.output_audio,
+            self.total,
+        ]
     }
 
     pub(super) fn of_buckets(buckets: [Option<i64>; Self::BUCKETS]) -> Self {
-        let [input, output, cache_read, cache_write, cache_write_1h, reasoning, total] = buckets;
-        Tokens { input, output, cache_read, cache_write, cache_write_1h, reasoning, total }
+        let [
+            input,
+            output,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            reasoning,
+            input_audio,
+            input_image,
+            output_audio,
+            total,
+        ] = buckets;
+        Tokens {
+            input,
+            output,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            reasoning,
+            input_audio,
+            input_image,
+            output_audio,
+            total,
+        }
     }
 
     /// Whether any bucket is known.
@@ -164,71 +199,6 @@ pub struct LogRow<'a> {
     pub attributes: Option<&'a str>,
 }
 
-/// A text column, or nothing when the batch lacks it or holds no value of it.
-struct Text<'a>(Option<&'a StringArray>);
-
-impl<'a> Text<'a> {
-    fn of(batch: &'a RecordBatch, name: &str) -> Self {
-        Text(batch.column_by_name(name).filter(|c| c.null_count() < c.len()).and_then(|c| c.as_string_opt()))
-    }
-
-    fn at(&self, row: usize) -> Option<&'a str> {
-        self.0.filter(|c| c.is_valid(row)).map(|c| c.value(row))
-    }
-}
-
-struct Int<'a>(Option<&'a Int64Array>);
-
-impl<'a> Int<'a> {
-    fn of(batch: &'a RecordBatch, name: &str) -> Self {
-        let column = batch.column_by_name(name).filter(|c| c.null_count() < c.len());
-        Int(column.and_then(|c| c.as_primitive_opt::<Int64Type>()))
-    }
-
-    fn at(&self, row: usize) -> Option<i64> {
-        self.0.filter(|c| c.is_valid(row)).map(|c| c.value(row))
-    }
-}
-
-struct Time<'a>(Option<&'a TimestampNanosecondArray>);
-
-impl<'a> Time<'a> {
-    fn of(batch: &'a RecordBatch, name: &str) -> Self {
-        let column = batch.column_by_name(name).filter(|c| c.null_count() < c.len());
-        Time(column.and_then(|c| c.as_primitive_opt::<TimestampNanosecondType>()))
-    }
-
-    fn at(&self, row: usize) -> Option<i64> {
-        self.0.filter(|c| c.is_valid(row)).map(|c| c.value(row))
-    }
-}
-
-struct Usd<'a>(Option<&'a Decimal128Array>);
-
-impl<'a> Usd<'a> {
-    fn of(batch: &'a RecordBatch, name: &str) -> Self {
-        let column = batch.column_by_name(name).filter(|c| c.null_count() < c.len());
-        Usd(column.and_then(|c| c.as_primitive_opt::<Decimal128Type>()))
-    }
-
-    fn at(&self, row: usize) -> Option<i128> {
-        self.0.filter(|c| c.is_valid(row)).map(|c| c.value(row))
-    }
-}
-
-struct Id<'a>(Option<&'a FixedSizeBinaryArray>);
-
-impl<'a> Id<'a> {
-    fn of(batch: &'a RecordBatch, name: &str) -> Self {
-        Id(batch.column_by_name(name).and_then(|c| c.as_fixed_size_binary_opt()))
-    }
-
-    fn at(&self, row: usize) -> Option<SpanId> {
-        let bytes = self.0.filter(|c| c.is_valid(row))?.value(row);
-        <[u8; SPAN_ID_BYTES]>::try_from(bytes).ok().map(SpanId)
-    }
-}
-
 macro_rules! batch_rows {
     ($($field:ident: $class:ident = $name:literal;)*) => {
         /// The columns of a batch of span rows, looked up once.
@@ -280,6 +250,9 @@ batch_rows! {
     cache_write_tokens: Int = "cache_write_tokens";
     cache_write_1h_tokens: Int = "cache_write_1h_tokens";
     reasoning_tokens: Int = "reasoning_tokens";
+    input_audio_tokens: Int = "input_audio_tokens";
+    input_image_tokens: Int = "input_image_tokens";
+    output_audio_tokens: Int = "output_audio_tokens";
     total_tokens: Int = "total_tokens";
     usage_convention: Text = "usage_convention";
     reported_cost: Usd = "reported_cost_usd";
@@ -346,6 +319,9 @@ impl<'a> BatchRows<'a> {
                 cache_write: self.cache_write_tokens.at(row),
                 cache_write_1h: self.cache_write_1h_tokens.at(row),
                 reasoning: self.reasoning_tokens.at(row),
+                input_audio: self.input_audio_tokens.at(row),
+                input_image: self.input_image_tokens.at(row),
+                output_audio: self.output_audio_tokens.at(row),
                 total: self.total_tokens.at(row),
             },
             usage_convention: self.usage_convention.at(row),

@@ -164,6 +164,9 @@ pub(crate) mod col {
         CACHE_WRITE_TOKENS = "cache_write_tokens";
         CACHE_WRITE_1H_TOKENS = "cache_write_1h_tokens";
         REASONING_TOKENS = "reasoning_tokens";
+        INPUT_AUDIO_TOKENS = "input_audio_tokens";
+        INPUT_IMAGE_TOKENS = "input_image_tokens";
+        OUTPUT_AUDIO_TOKENS = "output_audio_tokens";
         TOTAL_TOKENS = "total_tokens";
         USAGE_CONVENTION = "usage_convention";
         REPORTED_COST_USD = "reported_cost_usd";

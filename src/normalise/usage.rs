@@ -9,13 +9,16 @@ use crate::model::{Attributes, Value};
 const ADDS_REASONING_TWICE: &str = "gcp.vertex.agent";
 
 /// Columns that say how much was used.
-const COLUMNS: [usize; 8] = [
+const COLUMNS: [usize; 11] = [
     col::INPUT_TOKENS,
     col::OUTPUT_TOKENS,
     col::CACHE_READ_TOKENS,
     col::CACHE_WRITE_TOKENS,
     col::CACHE_WRITE_1H_TOKENS,
     col::REASONING_TOKENS,
+    col::INPUT_AUDIO_TOKENS,
+    col::INPUT_IMAGE_TOKENS,
+    col::OUTPUT_AUDIO_TOKENS,
     col::TOTAL_TOKENS,
     col::REPORTED_COST_USD,
 ];

@@ -54,6 +54,9 @@ pub static RUNS: &[Column] = &[
         "Part of cache_write_tokens with a lifetime of one hour.",
     ),
     col("reasoning_tokens", Count, true, Derived, "tokens", "Part of output_tokens spent on reasoning."),
+    col("input_audio_tokens", Count, true, Derived, "tokens", "Part of input_tokens that is audio."),
+    col("input_image_tokens", Count, true, Derived, "tokens", "Part of input_tokens that is images."),
+    col("output_audio_tokens", Count, true, Derived, "tokens", "Part of output_tokens that is audio."),
     col("total_tokens", Count, true, Derived, "tokens", "All tokens that count."),
     col("reported_cost_usd", Usd, true, Derived, "USD", "Cost that sources reported and that counts."),
     col("agents", Label, true, Derived, "", "JSON array of the agents, in order of first work."),
@@ -74,7 +77,7 @@ pub static RUNS: &[Column] = &[
     col("overflowed", Flag, false, Derived, "", "Whether a sum went beyond 64 bits and is NULL for that reason."),
 ];
 
-/// Columns of `usage`, one row per trace, agent, workflow, kind, model, service tier and tool.
+/// Columns of `usage`, one row per trace, agent, workflow, kind, model, service tier, tool, cost basis and day.
 pub static USAGE: &[Column] = &[
     col("trace_id", TraceId, false, Raw, "", "Trace."),
     col("agent_name", Label, true, Derived, "", "Agent at work."),
@@ -86,9 +89,27 @@ pub static USAGE: &[Column] = &[
     col("response_model", Label, true, Derived, "", "Model that answered."),
     col("service_tier", Label, true, Derived, "", "Provider's service tier."),
     col("tool_name", Label, true, Derived, "", "Tool that was called."),
+    col(
+        "cost_basis",
+        Label,
+        true,
+        Derived,
+        "",
+        "What the spans contribute to the cost of the run, as in spans; NULL when they have neither tokens nor cost that count.",
+    ),
+    col("day", Day, false, Derived, "", "Day on which the spans started, UTC."),
     col("calls", Count, false, Derived, "calls", "Calls, each once."),
     col("errors", Count, false, Derived, "calls", "Calls that failed."),
     col("calls_without_usage", Count, false, Derived, "calls", "Calls to a model that recorded no tokens."),
+    col(
+        "unaccounted_calls",
+        Count,
+        false,
+        Derived,
+        "calls",
+        "Calls to a model of whose tokens and cost no span tells, failed ones left out: those are hardly ever billed.",
+    ),
+    col("counted_spans", Count, false, Derived, "spans", "Spans whose tokens or reported cost count."),
     col("duration_ns", Int, true, Derived, "ns", "Sum of the calls' durations."),
     col("input_tokens", Count, true, Derived, "tokens", "Input tokens that count, cache reads and writes included."),
     col("output_tokens", Count, true, Derived, "tokens", "Output tokens that count, reasoning included."),
@@ -103,6 +124,9 @@ pub static USAGE: &[Column] = &[
         "Part of cache_write_tokens with a lifetime of one hour.",
     ),
     col("reasoning_tokens", Count, true, Derived, "tokens", "Part of output_tokens spent on reasoning."),
+    col("input_audio_tokens", Count, true, Derived, "tokens", "Part of input_tokens that is audio."),
+    col("input_image_tokens", Count, true, Derived, "tokens", "Part of input_tokens that is images."),
+    col("output_audio_tokens", Count, true, Derived, "tokens", "Part of output_tokens that is audio."),
     col("total_tokens", Count, true, Derived, "tokens", "All tokens that count."),
     col(
         "max_input_tokens",
@@ -114,7 +138,6 @@ pub static USAGE: &[Column] = &[
     ),
     col("reported_cost_usd", Usd, true, Derived, "USD", "Cost that sources reported and that counts."),
     col("run_start_time", Time, false, Derived, "", "Start of the run."),
-    col("run_end_time", Time, true, Derived, "", "End of the run."),
     col("overflowed", Flag, false, Derived, "", "Whether a sum went beyond 64 bits and is NULL for that reason."),
 ];
 

@@ -9,14 +9,14 @@ use memchr::memmem;
 
 use super::Table;
 use super::arrivals::Place;
-use crate::batch::{Columns, PackedEvent, SpanBatch, unpack_events};
+use crate::batch::{Columns, PackedEvent, RowWriter, SpanBatch, unpack_events};
 use crate::derive::{
-    BatchLogs, BatchRows, Deriver, Kind, RunRow, SpanDerived, SpanRow, Status, SyntheticCall, Tokens, UsageRow,
+    BatchLogs, BatchRows, CostBasis, Deriver, Kind, RunRow, SpanDerived, SpanRow, Status, SyntheticCall, UsageRow,
 };
 use crate::model::{SpanId, TraceId};
 use crate::schema::{Column, Origin, PACKED_EVENTS};
 use crate::scores::{Evaluation, EventText, RESULT_EVENT, Target, evaluations};
-use crate::typed_json::{TypedJsonError, write_string};
+use crate::typed_json::TypedJsonError;
 
 /// Derives trace by trace, and gathers what comes out.
 pub(crate) struct Derived<'a> {
@@ -164,97 +164,6 @@ pub(crate) fn beside(left: &RecordBatch, right: &RecordBatch) -> Result<RecordBa
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
 }
 
-/// Writes one row through a list of `column = value` in the order of the schema.
-struct RowWriter<'c> {
-    columns: &'c mut Columns,
-    at: usize,
-}
-
-impl RowWriter<'_> {
-    fn new(columns: &mut Columns) -> RowWriter<'_> {
-        RowWriter { columns, at: 0 }
-    }
-
-    fn next(&mut self) -> usize {
-        self.at += 1;
-        self.at - 1
-    }
-
-    fn id(&mut self, id: Option<&[u8]>) {
-        let at = self.next();
-        if let Some(id) = id {
-            self.columns.id(at, id);
-        }
-    }
-
-    fn hash(&mut self, hash: Option<u64>) {
-        let at = self.next();
-        if let Some(hash) = hash {
-            self.columns.id(at, &hash.to_be_bytes());
-        }
-    }
-
-    fn int(&mut self, v: Option<i64>) {
-        let at = self.next();
-        if let Some(v) = v {
-            self.columns.int(at, v);
-        }
-    }
-
-    fn count(&mut self, v: u64) {
-        self.int(Some(i64::try_from(v).unwrap_or(i64::MAX)));
-    }
-
-    fn flag(&mut self, v: Option<bool>) {
-        let at = self.next();
-        if let Some(v) = v {
-            self.columns.flag(at, v);
-        }
-    }
-
-    fn text(&mut self, v: Option<&str>) {
-        let at = self.next();
-        if let Some(v) = v {
-            self.columns.text(at, v);
-        }
-    }
-
-    fn list<T: AsRef<str>>(&mut self, items: &[T]) {
-        let mut json = String::new();
-        for item in items {
-            json.push(if json.is_empty() { '[' } else { ',' });
-            write_string(&mut json, item.as_ref());
-        }
-        if !json.is_empty() {
-            json.push(']');
-        }
-        self.text(Some(&json));
-    }
-
-    fn double(&mut self, v: Option<f64>) {
-        let at = self.next();
-        if let Some(v) = v {
-            self.columns.double(at, v);
-        }
-    }
-
-    fn usd(&mut self, v: Option<i128>) {
-        let at = self.next();
-        if let Some(v) = v {
-            self.columns.usd(at, v);
-        }
-    }
-
-    fn tokens(&mut self, tokens: &Tokens) {
-        tokens.buckets().into_iter().for_each(|v| self.int(v));
-    }
-
-    fn end(self) {
-        debug_assert_eq!(self.at, self.columns.len(), "one value per column");
-        self.columns.end_row();
-    }
-}
-
 fn push_span(columns: &mut Columns, row: &SpanRow<'_>, d: &SpanDerived<'_>) {
     let mut w = RowWriter::new(columns);
     w.id(Some(&d.root_span_id.0));
@@ -268,6 +177,7 @@ fn push_span(columns: &mut Columns, row: &SpanRow<'_>, d: &SpanDerived<'_>) {
     w.flag((row.kind == Kind::Agent).then_some(d.is_agent_run));
     w.flag(row.tokens.is_known().then_some(d.usage_counted));
     w.flag(row.reported_cost.map(|_| d.reported_cost_counted));
+    w.text(d.cost_basis.map(CostBasis::name));
     w.hash(d.args_hash);
     w.hash(d.result_hash);
     w.int(d.child_time_ns);
@@ -302,7 +212,7 @@ fn push_run(columns: &mut Columns, trace: TraceId, run: &RunRow<'_>) {
     w.count(run.tool_calls);
     w.count(run.retrievals);
     w.count(run.handoffs);
-    w.tokens(&run.tokens);
+    run.tokens.buckets().into_iter().for_each(|n| w.int(n));
     w.usd(run.reported_cost);
     w.list(&run.agents);
     w.list(&run.models);
@@ -326,15 +236,18 @@ fn push_usage(columns: &mut Columns, trace: TraceId, run: &RunRow<'_>, u: &Usage
     for text in [u.provider, u.request_model, u.response_model, u.service_tier, u.tool_name.as_deref()] {
         w.text(text);
     }
+    w.text(u.cost_basis.map(CostBasis::name));
+    w.day(u.day);
     w.count(u.calls);
     w.count(u.errors);
     w.count(u.calls_without_usage);
+    w.count(u.unaccounted_calls);
+    w.count(u.counted_spans);
     w.int(u.duration_ns);
-    w.tokens(&u.tokens);
+    u.tokens.buckets().into_iter().for_each(|n| w.int(n));
     w.int(u.max_input_tokens);
     w.usd(u.reported_cost);
     w.int(Some(run.start_time));
-    w.int(run.end_time);
     w.flag(Some(u.overflowed));
     w.end();
 }

@@ -95,7 +95,7 @@ fn properties(table: Table, level: i32) -> Result<WriterProperties, ParquetError
                     p
                 }
             }
-            Class::TraceId | Class::Label | Class::Key | Class::Count => p,
+            Class::TraceId | Class::Label | Class::Key | Class::Count | Class::Day => p,
         };
     }
     Ok(p.build())

@@ -1,7 +1,7 @@
 //! The store: one redb file that holds everything.
 //!
 //! `file` opens and locks it, `tables` and `format` say what lies in it, `chunks` cuts segments into pages, `state`
-//! replays the log, `snapshot` is what readers see, `writer` and `seal` are how rows get in, `compact` rewrites,
+//! replays the log, `prices` keeps the price book, `snapshot` is what readers see, `writer` and `seal` are how rows get in, `compact` rewrites,
 //! `verify` checks all of it.
 
 mod chunks;
@@ -12,6 +12,7 @@ mod fresh;
 mod group;
 mod options;
 mod part;
+mod prices;
 mod recent;
 mod seal;
 mod snapshot;

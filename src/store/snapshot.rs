@@ -10,7 +10,7 @@ use super::file::{File, guarded, redb_error};
 use super::part::Segment;
 use super::recent::RecentTraces;
 use super::state::{SegmentState, State};
-use super::tables::{CHUNKS, TAIL};
+use super::tables::{CHUNKS, PRICES, TAIL};
 use super::tail;
 use crate::batch::SpanBatch;
 use crate::error::{Error, Result};
@@ -55,6 +55,7 @@ struct Inner {
     state: Arc<State>,
     chunks: Arc<ChunkTable>,
     tail: ReadOnlyTable<u64, &'static [u8]>,
+    prices: ReadOnlyTable<u64, &'static [u8]>,
     tail_memory_bytes: u64,
     recent: Arc<RecentTraces>,
     view: Mutex<Option<Arc<View>>>,
@@ -120,11 +121,14 @@ impl Snapshot {
         let chunks =
             guarded(&path, "chunks", || txn.open_table(CHUNKS).map_err(|e| redb_error(&path, "chunks", e.into())))?;
         let tail = guarded(&path, "tail", || txn.open_table(TAIL).map_err(|e| redb_error(&path, "tail", e.into())))?;
+        let prices =
+            guarded(&path, "prices", || txn.open_table(PRICES).map_err(|e| redb_error(&path, "prices", e.into())))?;
         Ok(Snapshot(Arc::new(Inner {
             file,
             state,
             chunks: Arc::new(chunks),
             tail,
+            prices,
             tail_memory_bytes,
             recent,
             view: Mutex::default(),
@@ -173,6 +177,10 @@ impl Snapshot {
 
     pub(super) fn chunks(&self) -> &Arc<ChunkTable> {
         &self.0.chunks
+    }
+
+    pub(super) fn prices_table(&self) -> &ReadOnlyTable<u64, &'static [u8]> {
+        &self.0.prices
     }
 
     /// The segments as the log has them, the tail left out of account.

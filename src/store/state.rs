@@ -11,6 +11,7 @@ use redb::{ReadTransaction, ReadableTable};
 use super::chunks;
 use super::file::{File, guarded, redb_error};
 use super::format::{self, Hash, Head, Info, LogBody, SegmentDesc, Superseded, TailHeader};
+use super::prices::BookDesc;
 use super::tables::{LOG, META, TAIL, meta};
 use super::tail;
 use crate::error::{Error, Result};
@@ -67,6 +68,8 @@ pub(super) struct State {
     pub(super) head: Head,
     pub(super) segments: BTreeMap<u32, SegmentState>,
     pub(super) tail: BTreeMap<u64, Arc<TailHeader>>,
+    /// The price book, when there is one.
+    pub(super) prices: Option<BookDesc>,
 }
 
 impl State {
@@ -84,6 +87,7 @@ impl State {
                 head: Head::default(),
                 segments: BTreeMap::new(),
                 tail: BTreeMap::new(),
+                prices: None,
             },
         };
         state.follow_log(path, txn, &head)?;
@@ -145,7 +149,8 @@ impl State {
                     self.add(segment, time).map_err(damaged)?;
                 }
             }
-            LogBody::Prices { .. } | LogBody::Note { .. } => {}
+            LogBody::Prices { hash, .. } => self.prices = Some(BookDesc::new(hash)),
+            LogBody::Note { .. } => {}
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ pub(super) type ChunkKey = (u32, u32, u32);
 pub(super) const CHUNKS: TableDefinition<'_, ChunkKey, &[u8]> = TableDefinition::new("chunks");
 /// `sequence number -> committed batch`.
 pub(super) const TAIL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("tail");
-/// `row number -> price row`.
+/// `number -> piece of the price book and its checksum`.
 pub(super) const PRICES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("prices");
 
 /// Keys of `meta`.

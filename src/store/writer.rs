@@ -94,6 +94,17 @@ impl Writer {
         Error::engine(self.shared.file.path(), "take rows", e)
     }
 
+    pub(super) fn path(&self) -> &std::path::Path {
+        self.shared.file.path()
+    }
+
+    /// One transaction of its own; after an error the writer refuses to go on.
+    pub(super) fn transaction(&mut self, f: impl FnOnce(&mut Change<'_>) -> Result<()>) -> Result<()> {
+        self.check()?;
+        let result = self.change(f);
+        self.poisoning(result)
+    }
+
     fn check(&self) -> Result<()> {
         match &self.poisoned {
             Some(reason) => {

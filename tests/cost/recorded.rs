@@ -27,8 +27,11 @@ fn batch(path: &Path) -> SpanBatch {
     gather.finish()
 }
 
+/// Provider, answering model, model that was asked for.
+type Names = [Option<String>; 3];
+
 /// Provider and models of every span whose usage counts, with its cost.
-fn priced(batch: &SpanBatch) -> Vec<([Option<String>; 3], Result<Cost, Unpriced>)> {
+fn priced(batch: &SpanBatch) -> Vec<(Names, Result<Cost, Unpriced>)> {
     let (spans, rows, logs) = (&batch.spans, BatchRows::new(&batch.spans), BatchLogs::new(&batch.logs));
     let ids = spans.column_by_name("trace_id").unwrap().as_fixed_size_binary();
     let mut traces: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();

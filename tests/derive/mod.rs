@@ -1,6 +1,7 @@
 //! What is derived from the spans of one trace: rules on rows made for them, the captures, and properties of
 //! arbitrary forests.
 
+mod basis;
 mod canonical;
 mod captures;
 mod properties;

@@ -50,7 +50,8 @@ fn the_deepest_usage_counts() {
     // LlamaIndex, streamed: the wrapper has the usage, the inner call none. It is not a call without usage.
     let d = derive(&[llm(1, 0, 0, 9, 50), SpanRow { tokens: Default::default(), ..llm(2, 1, 1, 8, 0) }]);
     assert_eq!(counted(&d), [true, false]);
-    assert_eq!(d.usage.iter().map(|u| (u.calls, u.calls_without_usage)).collect::<Vec<_>>(), [(1, 0)]);
+    let calls = |d: &TraceDerived<'_>| d.usage.iter().map(|u| (u.calls, u.calls_without_usage)).collect::<Vec<_>>();
+    assert_eq!(calls(&d), [(0, 0), (1, 0)], "the tokens, and the call");
     // A call that says zero used nothing; one that says nothing is unknown.
     let d = derive(&[SpanRow { tokens: tokens(0, 0), ..llm(1, 0, 0, 9, 0) }]);
     assert_eq!((counted(&d), d.run.unwrap().tokens.input), (vec![true], Some(0)));

@@ -162,6 +162,8 @@ const HOMES: &[(&[&str], &[&str])] = &[
             "llm.token_count.completion_details.reasoning",
         ],
     ),
+    (&["input_audio_tokens"], &["llm.token_count.prompt_details.audio"]),
+    (&["output_audio_tokens"], &["llm.token_count.completion_details.audio"]),
     (&["total_tokens"], &["gen_ai.usage.total_tokens", "llm.usage.total_tokens", "llm.token_count.total"]),
     (&["response_id"], &["gen_ai.response.id"]),
     (&["error_message"], &["error.message"]),

@@ -252,7 +252,11 @@ impl Counts {
             self.peak,
             self.larger_than_file
         );
-        assert!(self.larger_than_file * 100 <= self.examined, "{what}: more than redb's own lengths account for");
+        // Of a few flips, one may be it.
+        assert!(
+            self.larger_than_file * 100 <= self.examined.max(100),
+            "{what}: more than redb's own lengths account for"
+        );
         assert!(self.largest_allocation <= 1 << 30, "{what}: more than one flipped bit of a page size accounts for");
         assert!(self.wrong.is_empty(), "{what}: {:#?}", &self.wrong[..self.wrong.len().min(20)]);
     }

@@ -9,6 +9,7 @@ use datafusion::common::{Result, internal_err};
 use spanfile::Table;
 
 use super::{Database, TABLES, about};
+use crate::costs::CostTable;
 use crate::views;
 
 /// Columns of `tables`: name, unit and meaning.
@@ -41,7 +42,9 @@ fn row_of(table: &str) -> &'static str {
         "events" => "Events of spans, and log records that name a span.",
         "links" => "Links from spans to other spans.",
         "runs" => "Runs: one row per trace that has spans.",
-        "usage" => "What each run used: one row per trace, agent, workflow, kind, model, service tier and tool.",
+        "usage" => {
+            "What each run used: one row per trace, agent, workflow, kind, model, service tier, tool, cost basis and day."
+        }
         "synthetic_calls" => "Tool calls that no span records, as the outputs of LLM calls tell of them.",
         "scores" => "Results of evaluations.",
         "segments" => "Sealed segments of the files, one row each.",
@@ -58,9 +61,10 @@ fn text<T: AsRef<str>>(values: impl IntoIterator<Item = Option<T>>) -> ArrayRef 
 
 /// One row per table and view.
 pub(super) fn tables() -> Result<RecordBatch> {
-    let of = |name: &'static str| match views::find(name) {
-        Some(view) => (name, "view", view.meaning()),
-        None => (name, "table", row_of(name).to_owned()),
+    let of = |name: &'static str| match (views::find(name), CostTable::find(name)) {
+        (Some(view), _) => (name, "view", view.meaning()),
+        (None, Some(costs)) => (name, "view", costs.meaning().to_owned()),
+        (None, None) => (name, "table", row_of(name).to_owned()),
     };
     let rows: Vec<_> = TABLES.iter().copied().map(of).collect();
     Ok(RecordBatch::try_from_iter_with_nullable([
@@ -86,6 +90,9 @@ fn meanings(table: &str) -> Vec<(&'static str, &'static str, &'static str, &'sta
     if let Some(stored) = Table::ALL.into_iter().find(|t| t.name() == table) {
         return stored.columns().iter().map(|c| (c.name, c.unit, c.origin.as_str(), c.meaning)).collect();
     }
+    if let Some(costs) = CostTable::find(table) {
+        return costs.columns().iter().map(|c| (c.name, c.unit, c.origin.as_str(), c.meaning)).collect();
+    }
     if let Some(view) = views::find(table) {
         return view.columns().into_iter().map(|c| (c.name, c.unit, "view", c.meaning)).collect();
     }
@@ -106,6 +113,7 @@ fn sql_name(t: &DataType) -> String {
         DataType::Int64 => "bigint".into(),
         DataType::Float64 => "double".into(),
         DataType::Boolean => "boolean".into(),
+        DataType::Date32 => "date".into(),
         DataType::Timestamp(..) => "timestamp".into(),
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
         other => other.to_string(),

@@ -13,6 +13,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::TableType;
 use spanfile::{Options, Store, Table};
 
+use crate::costs::{CostCache, CostProvider, CostTable, PricedAs};
 use crate::error::{QueryError, Result};
 use crate::provider::{FileView, PartReadings, StoredTable};
 use crate::views::{self, View};
@@ -25,7 +26,8 @@ mod described;
 pub(crate) static TABLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let stored = Table::ALL.iter().map(|t| t.name());
     let views = views::VIEWS.iter().map(|v| v.name);
-    stored.chain(views).chain(["segments", "meta", "tables", "columns"]).collect()
+    let costs = CostTable::ALL.iter().map(|t| t.name());
+    stored.chain(views).chain(costs).chain(["segments", "meta", "tables", "columns"]).collect()
 });
 
 #[derive(Debug)]
@@ -33,6 +35,7 @@ struct AttachedFile {
     path: PathBuf,
     store: Store,
     readings: Arc<PartReadings>,
+    costs: Arc<CostCache>,
 }
 
 /// One or several files under one name.
@@ -50,7 +53,7 @@ impl Database {
         let mut files = Vec::with_capacity(paths.len());
         for path in paths {
             let store = Store::open_read_only(path, Options::default()).map_err(|e| QueryError::store(path, e))?;
-            files.push(AttachedFile { path: path.clone(), store, readings: Arc::default() });
+            files.push(AttachedFile { path: path.clone(), store, readings: Arc::default(), costs: Arc::default() });
         }
         let db = Database { files, files_seen: Mutex::default(), planner: OnceLock::new() };
         db.refresh()?;
@@ -62,7 +65,12 @@ impl Database {
         let mut views = Vec::with_capacity(self.files.len());
         for f in &self.files {
             let snapshot = f.store.snapshot().map_err(|e| QueryError::store(&f.path, e))?;
-            views.push(FileView { path: f.path.clone(), snapshot, readings: Arc::clone(&f.readings) });
+            views.push(FileView {
+                path: f.path.clone(),
+                snapshot,
+                readings: Arc::clone(&f.readings),
+                costs: Arc::clone(&f.costs),
+            });
         }
         *self.files_seen.lock().unwrap_or_else(PoisonError::into_inner) = views;
         Ok(())
@@ -119,6 +127,9 @@ impl SchemaProvider for Database {
         }
         if let Some(view) = views::find(name) {
             return self.view(view).await.map(Some);
+        }
+        if let Some(table) = CostTable::find(name) {
+            return Ok(Some(Arc::new(CostProvider::new(table, PricedAs::default(), self.seen()))));
         }
         let rows = match name {
             "segments" => about::segments(&self.seen())?,

@@ -3,6 +3,7 @@
 mod mode;
 mod names;
 mod rewritten;
+mod usd;
 
 use std::sync::Arc;
 
@@ -21,5 +22,6 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     }
     registry.register_udaf(Arc::new(AggregateUDF::from(mode::Mode::new())))?;
     registry.register_udaf(Arc::new(AggregateUDF::from(names::JsonNames::new())))?;
+    registry.register_udf(Arc::new(ScalarUDF::from(usd::UsdPer::new())))?;
     Ok(())
 }

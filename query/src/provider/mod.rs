@@ -43,6 +43,8 @@ use self::lookup::{PartRows, RowsSource, tail_rows_of, to_usize};
 pub(crate) use self::parts::PartReadings;
 use self::reader::PartReaderFactory;
 use self::rows::sql_schema;
+pub(crate) use self::rows::{sql_schema_of, to_sql};
+use crate::costs::CostCache;
 
 /// Lookups of more rows than this go through the Parquet source, which reads with all cores.
 const DIRECT_LOOKUP_MAX_ROWS: u64 = 64 * 1024;
@@ -66,6 +68,7 @@ pub(crate) struct FileView {
     pub(crate) path: PathBuf,
     pub(crate) snapshot: Snapshot,
     pub(crate) readings: Arc<PartReadings>,
+    pub(crate) costs: Arc<CostCache>,
 }
 
 /// A stored table of one or several files.

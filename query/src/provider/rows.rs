@@ -19,7 +19,8 @@ fn sql_type(stored: &DataType) -> DataType {
     }
 }
 
-fn sql_schema_of(columns: &[Column]) -> SchemaRef {
+/// Schema of columns as SQL sees them.
+pub(crate) fn sql_schema_of(columns: &[Column]) -> SchemaRef {
     let fields: Vec<Field> =
         // Nullable all: a scalar subquery without rows is NULL, which DataFusion refuses of a column that never is.
         columns.iter().map(|c| Field::new(c.name, sql_type(&c.class.data_type()), true)).collect();

@@ -45,7 +45,7 @@ const fn view(name: &'static str, text: &'static str) -> View {
 }
 
 /// All views.
-pub(crate) static VIEWS: [View; 10] = [
+pub(crate) static VIEWS: [View; 20] = [
     view("sessions", include_str!("sessions.sql")),
     view("steps", include_str!("steps.sql")),
     view("llm_calls", include_str!("llm_calls.sql")),
@@ -56,6 +56,16 @@ pub(crate) static VIEWS: [View; 10] = [
     view("tools", include_str!("tools.sql")),
     view("models", include_str!("models.sql")),
     view("diagnostics", include_str!("diagnostics.sql")),
+    view("cost_per_session", include_str!("cost_per_session.sql")),
+    view("cost_per_user", include_str!("cost_per_user.sql")),
+    view("cost_by_agent", include_str!("cost_by_agent.sql")),
+    view("cost_by_agent_version", include_str!("cost_by_agent_version.sql")),
+    view("cost_by_workflow", include_str!("cost_by_workflow.sql")),
+    view("cost_by_model", include_str!("cost_by_model.sql")),
+    view("cost_by_tool", include_str!("cost_by_tool.sql")),
+    view("cost_by_day", include_str!("cost_by_day.sql")),
+    view("cost_per_success", include_str!("cost_per_success.sql")),
+    view("cost_breakdown", include_str!("cost_breakdown.sql")),
 ];
 
 /// The view of that name.

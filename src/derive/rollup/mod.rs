@@ -9,6 +9,7 @@ pub(super) use usage::UsageIndex;
 
 use std::borrow::Cow;
 
+use super::CostBasis;
 use super::view::{Status, Tokens};
 use crate::model::SpanId;
 use crate::normalise::Kind;
@@ -135,6 +136,10 @@ pub struct UsageRow<'a> {
     pub service_tier: Option<&'a str>,
     /// Tool.
     pub tool_name: Option<Cow<'a, str>>,
+    /// What the spans contribute to the cost of the run; `None` when they have neither tokens nor cost that count.
+    pub cost_basis: Option<CostBasis>,
+    /// Day on which the spans started, in days since 1970, UTC.
+    pub day: i32,
     /// Calls, without duplicates. Zero for spans that are no calls but carry usage.
     pub calls: u64,
     /// Calls that failed.
@@ -157,4 +162,8 @@ pub struct UsageRow<'a> {
     pub max_input_tokens: Option<i64>,
     /// LLM and embedding calls for which no usage is counted.
     pub calls_without_usage: u64,
+    /// Calls to a model of whose tokens and cost no span tells, failed ones left out.
+    pub unaccounted_calls: u64,
+    /// Spans whose tokens or reported cost count.
+    pub counted_spans: u64,
 }

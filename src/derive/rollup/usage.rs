@@ -10,7 +10,7 @@ use super::UsageRow;
 use super::sums::{Sum, TokenSums};
 use crate::derive::calls::is_tool;
 use crate::derive::view::SpanRow;
-use crate::derive::{SpanDerived, SyntheticCall};
+use crate::derive::{CostBasis, SpanDerived, SyntheticCall};
 use crate::normalise::Kind;
 
 /// What the rows are grouped by.
@@ -25,6 +25,9 @@ struct Key<'a> {
     response_model: Option<&'a str>,
     service_tier: Option<&'a str>,
     tool_name: Option<Cow<'a, str>>,
+    cost_basis: Option<CostBasis>,
+    /// Days since 1970, UTC.
+    day: i32,
 }
 
 struct Group<'a> {
@@ -39,6 +42,8 @@ struct Group<'a> {
     min_input: Option<i64>,
     max_input: Option<i64>,
     calls_without_usage: u64,
+    unaccounted_calls: u64,
+    counted_spans: u64,
 }
 
 impl<'a> Group<'a> {
@@ -55,6 +60,8 @@ impl<'a> Group<'a> {
             min_input: None,
             max_input: None,
             calls_without_usage: 0,
+            unaccounted_calls: 0,
+            counted_spans: 0,
         }
     }
 
@@ -75,6 +82,8 @@ impl<'a> Group<'a> {
             response_model: key.response_model,
             service_tier: key.service_tier,
             tool_name: key.tool_name,
+            cost_basis: key.cost_basis,
+            day: key.day,
             calls: self.calls,
             errors: self.errors,
             duration_ns: self.duration.get(),
@@ -86,6 +95,8 @@ impl<'a> Group<'a> {
             min_input_tokens: self.min_input,
             max_input_tokens: self.max_input,
             calls_without_usage: self.calls_without_usage,
+            unaccounted_calls: self.unaccounted_calls,
+            counted_spans: self.counted_spans,
         }
     }
 }
@@ -124,6 +135,7 @@ impl UsageIndex {
         spans: &[SpanDerived<'a>],
         calls: &[SyntheticCall<'a>],
         duplicate_of: &[u32],
+        known: &[bool],
         workflow_name: Option<&'a str>,
     ) -> Vec<UsageRow<'a>> {
         self.by_hash.clear();
@@ -144,7 +156,7 @@ impl UsageIndex {
             if is_call || span.usage_counted || span.reported_cost_counted {
                 let key = key_of(row, span, workflow_name);
                 let answered = self.answered[i];
-                add(self.group(&mut groups, key, row.start_time), row, span, is_call, answered);
+                add(self.group(&mut groups, key, row.start_time), row, span, is_call, answered, known[i]);
             }
             while let Some(call) = synthetic.next_if(|call| call.llm == i) {
                 let key = Key {
@@ -154,6 +166,8 @@ impl UsageIndex {
                     response_model: None,
                     service_tier: None,
                     tool_name: Some(Cow::Owned(call.name.clone())),
+                    cost_basis: None,
+                    day: day_of(call.time),
                     ..key_of(row, span, workflow_name)
                 };
                 self.group(&mut groups, key, call.time).calls += 1;
@@ -168,6 +182,13 @@ fn is_use(kind: Kind) -> bool {
     matches!(kind, Kind::Llm | Kind::Embedding | Kind::Tool | Kind::Retrieval | Kind::Reranker | Kind::Handoff)
 }
 
+/// The day of an instant, UTC.
+fn day_of(unix_nano: i64) -> i32 {
+    const DAY_NS: i64 = 86_400 * 1_000_000_000;
+    // At most 106,752 days either way.
+    unix_nano.div_euclid(DAY_NS) as i32
+}
+
 fn key_of<'a>(row: &SpanRow<'a>, span: &SpanDerived<'a>, workflow_name: Option<&'a str>) -> Key<'a> {
     Key {
         agent: span.run_agent.clone(),
@@ -179,17 +200,28 @@ fn key_of<'a>(row: &SpanRow<'a>, span: &SpanDerived<'a>, workflow_name: Option<&
         response_model: row.response_model,
         service_tier: row.service_tier,
         tool_name: row.tool_name.filter(|_| is_tool(row.kind)).map(Cow::Borrowed),
+        cost_basis: span.cost_basis,
+        day: day_of(row.start_time),
     }
 }
 
-fn add<'a>(group: &mut Group<'a>, row: &SpanRow<'a>, span: &SpanDerived<'a>, is_call: bool, answered: bool) {
+fn add<'a>(
+    group: &mut Group<'a>,
+    row: &SpanRow<'a>,
+    span: &SpanDerived<'a>,
+    is_call: bool,
+    answered: bool,
+    known: bool,
+) {
     if is_call {
         group.calls += 1;
         group.errors += u64::from(span.failed);
         group.duration.add(row.duration_ns());
         let expects = matches!(row.kind, Kind::Llm | Kind::Embedding);
         group.calls_without_usage += u64::from(expects && !answered);
+        group.unaccounted_calls += u64::from(expects && !answered && !known && !span.failed);
     }
+    group.counted_spans += u64::from(span.usage_counted || span.reported_cost_counted);
     if span.usage_counted {
         group.tokens.add(&row.tokens);
         if let Some(input) = row.tokens.input {

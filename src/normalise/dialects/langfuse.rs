@@ -74,6 +74,16 @@ static RULES: &[Rule] = &[
             "output_tokens_details.reasoning_tokens",
         ]),
     ),
+    rule(
+        USAGE,
+        INPUT_AUDIO_TOKENS,
+        Take::FieldInt(&["input_audio", "input_audio_tokens", "prompt_tokens_details.audio_tokens"]),
+    ),
+    rule(
+        USAGE,
+        OUTPUT_AUDIO_TOKENS,
+        Take::FieldInt(&["output_audio", "output_audio_tokens", "completion_tokens_details.audio_tokens"]),
+    ),
     rule(USAGE, TOTAL_TOKENS, Take::FieldInt(&["total", "total_tokens"])),
     rule(COST, REPORTED_COST_USD, Take::FieldUsd(&["total"])),
     rule(COST, REPORTED_COST_USD, Take::SumUsd),

@@ -78,4 +78,16 @@ static RULES: &[Rule] = &[
         Take::FieldInt(&["output_token_details.reasoning"]),
         LLM,
     ),
+    rule_when(
+        "langsmith.metadata.usage_metadata",
+        INPUT_AUDIO_TOKENS,
+        Take::FieldInt(&["input_token_details.audio"]),
+        LLM,
+    ),
+    rule_when(
+        "langsmith.metadata.usage_metadata",
+        OUTPUT_AUDIO_TOKENS,
+        Take::FieldInt(&["output_token_details.audio"]),
+        LLM,
+    ),
 ];

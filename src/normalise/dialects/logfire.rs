@@ -72,6 +72,16 @@ static RULES: &[Rule] = &[
         REASONING_TOKENS,
         Take::FieldInt(&["output_tokens_details.reasoning_tokens", "completion_tokens_details.reasoning_tokens"]),
     ),
+    rule(
+        RAW_USAGE,
+        INPUT_AUDIO_TOKENS,
+        Take::FieldInt(&["input_tokens_details.audio_tokens", "prompt_tokens_details.audio_tokens"]),
+    ),
+    rule(
+        RAW_USAGE,
+        OUTPUT_AUDIO_TOKENS,
+        Take::FieldInt(&["output_tokens_details.audio_tokens", "completion_tokens_details.audio_tokens"]),
+    ),
     rule(RAW_USAGE, TOTAL_TOKENS, Take::FieldInt(&["total_tokens"])),
     rule_when("input", TOOL_ARGS, Take::Text, TOOLS),
     rule_when("output", TOOL_RESULT, Take::Text, TOOLS),

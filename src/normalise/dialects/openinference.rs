@@ -96,6 +96,8 @@ static RULES: &[Rule] = &[
     rule("llm.token_count.prompt_details.cache_input", CACHE_READ_TOKENS, Take::Int),
     rule("llm.token_count.prompt_details.cache_write", CACHE_WRITE_TOKENS, Take::Int),
     rule("llm.token_count.completion_details.reasoning", REASONING_TOKENS, Take::Int),
+    rule("llm.token_count.prompt_details.audio", INPUT_AUDIO_TOKENS, Take::Int),
+    rule("llm.token_count.completion_details.audio", OUTPUT_AUDIO_TOKENS, Take::Int),
     rule("llm.token_count.total", TOTAL_TOKENS, Take::Int),
     rule("llm.cost.total", REPORTED_COST_USD, Take::Usd),
     rule("tool.name", TOOL_NAME, Take::Text),

@@ -94,6 +94,8 @@ static RULES: &[Rule] = &[
     rule("gen_ai.usage.reasoning.output_tokens", REASONING_TOKENS, Take::Int),
     rule("gen_ai.usage.reasoning_tokens", REASONING_TOKENS, Take::Int),
     rule("gen_ai.usage.details.reasoning_tokens", REASONING_TOKENS, Take::Int),
+    rule("gen_ai.usage.details.input_audio_tokens", INPUT_AUDIO_TOKENS, Take::Int),
+    rule("gen_ai.usage.details.output_audio_tokens", OUTPUT_AUDIO_TOKENS, Take::Int),
     rule("gen_ai.usage.total_tokens", TOTAL_TOKENS, Take::Int),
     rule("llm.usage.total_tokens", TOTAL_TOKENS, Take::Int),
     rule("gen_ai.cost.total_cost", REPORTED_COST_USD, Take::Usd),
