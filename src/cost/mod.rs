@@ -19,8 +19,7 @@
 //!
 //! # From a span to its cost
 //!
-//! [`PriceBook::find`] leads from a span's provider and models to a [`Model`] of the book, or says why there is none; the
-//! order is told at [`Match`] and [`MatchKind`]. [`Match::rates_at`] gives the [`Rates`] at the moment the span began.
+//! [`PriceBook::find`] leads from a span's provider and models to a [`Model`] of the book, or says why there is none. [`Match::rates_at`] gives the [`Rates`] at the moment the span began.
 //! [`Rates::cost`] splits the [`Usage`] into [`Bucket`]s that do not overlap and prices each.
 //!
 //! What has no certain price has none: [`Unpriced`] says why, and nothing is clamped, guessed or taken for zero.

@@ -166,6 +166,7 @@ impl Model {
                 (false, Some((key, value))) => TierUse::Variant(format!("{key}:{value}")),
                 (false, None) => TierUse::NotInBook(tier),
             },
+            constant: self.constant_around(instant),
         })
     }
 
@@ -218,6 +219,18 @@ impl Model {
         let asked = if is_standard(&tier) { Vec::new() } else { asked(&tier) };
         let at_start = self.held(t0, &asked);
         self.changes(t0, t1).into_iter().all(|t| self.held(t, &asked) == at_start)
+    }
+
+    /// The last moment up to this one, and the first after it, at which another row may begin to hold.
+    fn constant_around(&self, instant: i64) -> (Option<i64>, Option<i64>) {
+        let rows = || self.user.iter().chain(&self.bundled);
+        let ends = || rows().flat_map(|r| [r.from, r.to]).flatten();
+        let seconds = || rows().filter_map(|r| r.window).flat_map(|(from, to)| [from, to]);
+        let time = |second: u32| i64::from(second) * SECOND_NS;
+        let since = |second: u32| (instant.rem_euclid(DAY_NS) - time(second)).rem_euclid(DAY_NS);
+        let before = seconds().filter_map(|s| instant.checked_sub(since(s)));
+        let after = seconds().filter_map(|s| instant.checked_add(DAY_NS - since(s)));
+        (ends().filter(|&t| t <= instant).chain(before).max(), ends().filter(|&t| t > instant).chain(after).min())
     }
 
     /// Moments after `t0` up to `t1` at which other rows may begin to hold.

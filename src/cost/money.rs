@@ -23,9 +23,8 @@ pub(super) fn parse_decimal(text: &str, scale: u32) -> Result<i128, String> {
         None => (text, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_number = !(whole.is_empty() && fraction.is_empty())
-        && !(mantissa.contains('.') && fraction.is_empty())
-        && whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
+    let has_digits = if mantissa.contains('.') { !fraction.is_empty() } else { !whole.is_empty() };
+    let is_number = has_digits && whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
     if !is_number || mantissa.len() > 64 {
         return Err(format!("{:?} is no decimal number such as 2.50, zero or more", shown(text)));
     }

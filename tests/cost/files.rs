@@ -57,8 +57,8 @@ fn rows_of_the_user_overlay_bundled_ones() {
     let rates = model.rates_at(day_ns("2026-03-01"), Context::default()).unwrap();
     assert_eq!((rates.source.as_str(), rates.valid_to), ("contract 7", Some(day_ns("2026-07-01"))));
     assert!(!model.constant_between(day_ns("2026-03-01"), day_ns("2026-07-01"), Context::default()));
-    assert_eq!(book.without_user(), *PriceBook::bundled());
-    assert_eq!(PriceBook::empty().rebased(&book).unwrap(), *PriceBook::bundled());
+    assert_eq!(book.without_user(), **PriceBook::bundled());
+    assert_eq!(PriceBook::empty().rebased(&book).unwrap(), **PriceBook::bundled());
     assert_eq!(book.rebased(PriceBook::bundled()).unwrap().hash(), book.hash());
 }
 
@@ -214,7 +214,7 @@ fn differences_are_told() {
 fn the_book_survives_being_stored() {
     let bundled = PriceBook::bundled();
     let file = include_bytes!("../../src/cost/bundled/prices.txt.zst");
-    assert_eq!(PriceBook::decode(file).unwrap(), *bundled);
+    assert_eq!(PriceBook::decode(file).unwrap(), **bundled);
     let book = with(
         "provider,model,match,input_usd_per_mtok,above_input_tokens\nopenai,GPT-5,prefix,1,\nopenai,GPT-5,prefix,2,1000\nnew,m,,3,\n",
     );

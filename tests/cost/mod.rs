@@ -3,5 +3,5 @@
 mod against_source;
 mod files;
 mod names;
+mod recorded;
 mod rules;
-mod trail;

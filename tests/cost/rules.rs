@@ -61,6 +61,26 @@ fn hours_of_the_day_have_prices() {
 }
 
 #[test]
+fn prices_are_constant_as_long_as_they_say() {
+    let hour = 3_600_000_000_000;
+    for model in PriceBook::bundled().models() {
+        for instant in [MAY_2025, JULY_2025, NOVEMBER_2026 - 37 * 24 * hour, NOVEMBER_2026 + 7 * hour] {
+            for tier in [None, Some("flex"), Some("batch")] {
+                let context = Context { service_tier: tier };
+                let Ok(rates) = model.rates_at(instant, context) else { continue };
+                let (from, until) = rates.constant;
+                let last = until.map_or(instant + 24 * 365 * hour, |u| u - 1);
+                for at in [from.unwrap_or(0), last] {
+                    assert_eq!(model.rates_at(at, context).as_ref(), Ok(&rates), "{} at {at}", model.price_key());
+                }
+                assert!(from.is_none_or(|f| f <= instant) && instant <= last);
+                assert!(model.constant_between(instant, last, context), "{}", model.price_key());
+            }
+        }
+    }
+}
+
+#[test]
 fn thresholds_are_cliffs_for_every_model_that_has_one() {
     let mut seen = 0;
     for model in PriceBook::bundled().models() {
@@ -77,10 +97,8 @@ fn thresholds_are_cliffs_for_every_model_that_has_one() {
                 assert!((cost(input) * 1_000_000 - exact).abs() <= 500_000, "{} at {input}", model.price_key());
             }
             let sums = |low, high| rates.cost_of_sums(&tokens(low + high, 0), low, high, 2).unwrap();
-            match (rates.price(Bucket::Input, threshold) == rates.price(Bucket::Input, threshold + 1), rates.is_exact())
-            {
-                (false, _) => assert_eq!(sums(threshold, threshold + 1), Err(NotFromSums::Tiers)),
-                (true, _) => {}
+            if price(threshold) != price(threshold + 1) {
+                assert_eq!(sums(threshold, threshold + 1), Err(NotFromSums::Tiers));
             }
             if rates.is_exact() {
                 let both = sums(threshold + 1, threshold + 1).unwrap().total;
