@@ -6,6 +6,7 @@
 //! * `ingest`: decoding and batches against an independent decoding of the same files; malformed, huge and arbitrary
 //!   inputs
 //! * `normalise`: one golden file per dialect with the columns that its captures get
+//! * `priced`: costs of roll-ups against the costs of single spans
 //! * `store`: writing, reading back, sealing, superseding, compacting; crashes, faults and damage
 //! * `stories`: what happened in every capture, as golden files
 //! * `tidy`: rules of style
@@ -17,6 +18,7 @@ mod cost;
 mod derive;
 mod ingest;
 mod normalise;
+mod priced;
 mod store;
 mod stories;
 mod tidy;

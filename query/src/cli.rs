@@ -28,7 +28,7 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Run SQL over a file; the same as naming the file alone.
     Query(QueryArgs),
-    /// Read OTLP traces into a file, creating it when it is not there.
+    /// Read OTLP traces, or session files of Claude Code, into a file, creating it when it is not there.
     Ingest(IngestArgs),
     /// Say what a file holds.
     Info(FileArgs),
@@ -149,7 +149,8 @@ pub(crate) struct IngestArgs {
     /// The .spans file to write to.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Files, folders, patterns, or - for stdin: OTLP protobuf, JSON or JSON lines, also gzip or zstd.
+    /// Files, folders, patterns, or - for stdin: OTLP protobuf, JSON or JSON lines, or sessions of Claude Code;
+    /// also gzip or zstd.
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
     /// Keep rejected records in this file, as they came.

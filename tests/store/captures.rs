@@ -33,7 +33,7 @@ fn files_below(folder: &Path, out: &mut Vec<PathBuf>) {
 }
 
 /// The captures: the full set where it is, else those in the repository. One format of each is enough here.
-fn captures() -> Vec<PathBuf> {
+pub(crate) fn captures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let full = root.join("../shared/data/captures");
     let mut out = Vec::new();
