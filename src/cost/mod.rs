@@ -53,6 +53,7 @@ mod unpriced;
 mod usage;
 
 pub use book::{Alias, PriceBook, Source};
+pub use date::{format as format_moment, parse as parse_moment};
 pub use file::{PriceFile, PriceFileError, PriceFormat, write_aliases, write_rows};
 pub use find::{Match, MatchKind, SellerBy};
 pub use model::{Context, Model};

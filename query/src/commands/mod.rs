@@ -4,6 +4,7 @@ mod compact;
 mod demo;
 mod info;
 mod ingest;
+mod prices;
 mod query;
 mod scores;
 mod script;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Some(Verb::Verify(args)) => verify::run(&args),
         Some(Verb::Compact(args)) => compact::run(&args),
         Some(Verb::Scores(args)) => scores::run(&args),
+        Some(Verb::Prices(args)) => prices::run(&args),
         Some(Verb::Demo(args)) => demo::run(&args),
     };
     match done {

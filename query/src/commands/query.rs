@@ -125,7 +125,7 @@ pub(super) fn engine_options(limits: &LimitArgs) -> EngineOptions {
     }
 }
 
-fn output(args: &OutputArgs) -> (Format, RenderOptions) {
+pub(super) fn output(args: &OutputArgs) -> (Format, RenderOptions) {
     let format = match args {
         OutputArgs { parquet: Some(path), .. } => Format::Parquet(path.clone()),
         OutputArgs { boxed: true, .. } => Format::Box,
