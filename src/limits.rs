@@ -127,5 +127,7 @@ pub const PRICE_BOOK_BYTES: usize = 16 << 20;
 pub const PRICE_BOOK_FIELDS: usize = 1 << 18;
 /// Most rows of a file of prices.
 pub const PRICE_FILE_ROWS: usize = 1 << 16;
+/// Most rows, and most rules, of one model in a price book.
+pub const PRICE_MODEL_ROWS: usize = 1 << 10;
 /// Most price tiers of one row.
 pub const PRICE_TIERS: usize = 16;

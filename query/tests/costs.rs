@@ -79,7 +79,7 @@ fn a_price_is_that_of_its_time() {
     assert_eq!(rows(&e, matched), "anthropic/claude-sonnet-4-5,date_stripped,3,\n");
     assert_eq!(rows(&e, "select cost_usd('nobody-knows-it', 1, 1), cost_usd(NULL, 1, 1)"), ",\n");
     let why = "select price_call('nobody-knows-it', 1, 1)['unpriced_reason'], price_call('o3', 1)['unpriced_reason']";
-    assert_eq!(rows(&e, why), "unknown_model,incomplete\n");
+    assert_eq!(rows(&e, why), "unknown_model,incomplete_usage\n");
     assert!(error(&e, "select cost_usd('o3', 1, 1, tokens => 2)").contains("no parameter tokens"));
     assert!(error(&e, "select cost_usd(model => 'o3', 1)").contains("without a name"));
     assert!(error(&e, "select cost_usd('o3', 1, input_tokens => 1)").contains("twice"));

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use super::model::{Model, Row, Rule};
 use super::names::canonical;
 use super::rates::Layer;
+use crate::limits;
 
 /// Where the bundled rows are from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -226,6 +227,9 @@ impl Builder {
             }
         };
         let model = Arc::make_mut(&mut has.models[at]);
+        if rules.len() + model.user_rules.len() > limits::PRICE_MODEL_ROWS {
+            return Err(format!("more than {} rules of one model", limits::PRICE_MODEL_ROWS));
+        }
         match layer {
             Layer::Bundled => model.rules = rules,
             Layer::User => rules.into_iter().for_each(|rule| {
@@ -247,6 +251,9 @@ impl Builder {
             return Err("it ends before it begins".to_owned());
         }
         let model = Arc::make_mut(&mut self.providers[provider].models[model]);
+        if model.row_count() >= limits::PRICE_MODEL_ROWS {
+            return Err(format!("more than {} rows of one model", limits::PRICE_MODEL_ROWS));
+        }
         match layer {
             Layer::Bundled => model.bundled.push(row),
             Layer::User => {

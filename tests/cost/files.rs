@@ -238,6 +238,16 @@ fn a_bomb_is_no_price_book() {
     assert!(PriceBook::decode(&bomb).unwrap_err().to_string().contains("more than"));
     let fields = format!("spanfile-prices\t1\nprovider\ta\nmodel\tm\n{}", "row\t\n".repeat(1 << 18));
     assert!(PriceBook::decode(&zstd::bulk::compress(fields.as_bytes(), 3).unwrap()).is_err());
+    let rules = format!("spanfile-prices\t1\nuser\nprovider\ta\nmodel\tm{}\n", "\t=a".repeat(1 << 17));
+    let rows: String = (0..50_000)
+        .rev()
+        .map(|s| format!("row\t\tfrom=2025-01-01T{:02}:{:02}:{:02}Z\n", s / 3600, s / 60 % 60, s % 60))
+        .collect();
+    let rows = format!("spanfile-prices\t1\nuser\nprovider\ta\nmodel\tm\n{rows}");
+    for (text, reason) in [(rules, "rules of one model"), (rows, "rows of one model")] {
+        let error = PriceBook::decode(&zstd::bulk::compress(text.as_bytes(), 3).unwrap()).unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+    }
     for text in ["", "spanfile-prices\t2\n", "spanfile-prices\t1\nrow\tinput=1\n", "spanfile-prices\t1\nmodel\tx\n"] {
         assert!(PriceBook::decode(&zstd::bulk::compress(text.as_bytes(), 3).unwrap()).is_err(), "{text:?}");
     }

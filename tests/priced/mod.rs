@@ -99,7 +99,7 @@ fn span_by_span(snapshot: &Snapshot, book: &PriceBook) -> BTreeMap<Vec<u8>, Cost
             let tokens = |column: &str| int(&b, column, row);
             let usage = Usage {
                 input: tokens("input_tokens"),
-                output: tokens("output_tokens"),
+                output: tokens("output_tokens").or((text(&b, "kind", row) == Some("embedding")).then_some(0)),
                 cache_read: tokens("cache_read_tokens"),
                 cache_write: tokens("cache_write_tokens"),
                 cache_write_1h: tokens("cache_write_1h_tokens"),

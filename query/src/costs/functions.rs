@@ -172,7 +172,7 @@ impl PerSuccess {
         let mut conditions = Vec::new();
         if let Some(condition) = &success.condition {
             // It must be one expression of its own: nothing may end the parentheses around it.
-            statement::parse(&format!("SELECT ({condition}\n)"))
+            statement::check_expression(condition)
                 .map_err(|e| DataFusionError::Plan(format!("cost_per_success: success is no condition: {e}")))?;
             conditions.push(format!("({condition}\n)"));
         }

@@ -63,7 +63,7 @@ SELECT trace_id, span_id, parent_span_id, step, run_agent AS agent_name, run_age
        CASE WHEN cost_basis IN ('reported', 'covering') THEN 'reported' ELSE price['price_source'] END AS price_source,
        price['price_key'] AS price_key, price['match_kind'] AS match_kind,
        price['price_valid_from'] AS price_valid_from,
-       CASE WHEN cost_basis IN ('partial', 'inconsistent') THEN concat(cost_basis, '_usage')
+       CASE WHEN cost_basis IN ('incomplete', 'inconsistent') THEN concat(cost_basis, '_usage')
             ELSE price['unpriced_reason'] END AS unpriced_reason,
        temperature, max_tokens, prompt_name, prompt_version, response_id, service_name, environment,
        system_prompt, input, output
