@@ -54,7 +54,7 @@ mod usage;
 pub use book::{Alias, PriceBook, Source};
 pub use find::{Match, MatchKind, SellerBy};
 pub use model::{Context, Model};
-pub use money::{AttoUsd, PicoUsd, format_usd};
+pub use money::{AttoUsd, PicoUsd, format_usd, parse_usd};
 pub use rates::{Cost, Fact, Layer, NotFromSums, Rates, TierUse};
 pub use text::BookError;
 pub use unpriced::{CannotPrice, Unpriced};

@@ -71,6 +71,8 @@ pub(super) enum LogBody {
     Prices { rows: u64, hash: Hash },
     /// A remark.
     Note { text: String },
+    /// The budgets changed.
+    Budgets { text: String },
 }
 
 /// Rows of an older segment that are no longer live.
