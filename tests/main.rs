@@ -1,5 +1,7 @@
 //! The integration tests, one binary.
 //!
+//! * `claude_code`: session files: calls, tools and agents, whatever the order of files and however often they come
+//! * `cost`: prices of every model against the price list's own program; matching, rows of users, arbitrary bytes
 //! * `derive`: what the spans of one trace say together: rules, captures, properties of arbitrary forests
 //! * `ingest`: decoding and batches against an independent decoding of the same files; malformed, huge and arbitrary
 //!   inputs
@@ -10,6 +12,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod claude_code;
+mod cost;
 mod derive;
 mod ingest;
 mod normalise;

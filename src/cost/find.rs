@@ -26,7 +26,7 @@ use std::sync::Arc;
 use super::book::{PriceBook, Provider};
 use super::model::{Context, Model, Rule};
 use super::names::{
-    REGIONS, Seller, is_of_aws, seller, with_dashed_date, without_date, without_prefix, without_version,
+    REGIONS, Seller, canonical, is_of_aws, seller, with_dashed_date, without_date, without_prefix, without_version,
 };
 use super::rates::Rates;
 use super::unpriced::{CannotPrice, Unpriced};
@@ -290,18 +290,11 @@ impl PriceBook {
     }
 
     fn by_alias(&self, provider: &str, name: &str) -> Option<Result<Found, CannotPrice>> {
-        let book = match seller(provider) {
-            Some(Seller::Book(id)) => Some(id),
-            _ => None,
-        };
-        let asked = [Some(provider), book, None];
-        let at = asked.into_iter().find_map(|p| self.by_alias.get(&(name.to_owned(), p.map(str::to_owned))))?;
+        let asked = [Some(canonical(provider)), None];
+        let at = asked.into_iter().find_map(|p| self.by_alias.get(&(name.to_owned(), p)))?;
         let alias = &self.aliases[*at];
-        let (to_provider, to_model) = (alias.provider.to_lowercase(), alias.model.to_lowercase());
-        let provider = match seller(&to_provider) {
-            Some(Seller::Book(id)) => self.provider(id),
-            _ => self.provider(&alias.provider).or_else(|| self.provider(&to_provider)),
-        };
+        let (to_provider, to_model) = (canonical(&alias.provider), alias.model.to_lowercase());
+        let provider = self.provider(&to_provider).or_else(|| self.provider(&alias.provider));
         let query = Query { provider: "", name: &to_model, rules: true };
         let found = provider.and_then(|p| {
             let forms = stripped(&to_model, p);

@@ -42,20 +42,24 @@
 
 mod book;
 mod date;
+mod file;
 mod find;
 mod model;
 mod money;
 mod names;
 mod rates;
+mod rows;
 mod text;
 mod unpriced;
 mod usage;
 
 pub use book::{Alias, PriceBook, Source};
+pub use file::{PriceFile, PriceFileError, PriceFormat, write_aliases, write_rows};
 pub use find::{Match, MatchKind, SellerBy};
 pub use model::{Context, Model};
 pub use money::{AttoUsd, PicoUsd, format_usd, parse_usd};
 pub use rates::{Cost, Fact, Layer, NotFromSums, Rates, TierUse};
+pub use rows::{PriceRow, RowChange, RowMatch};
 pub use text::BookError;
 pub use unpriced::{CannotPrice, Unpriced};
 pub use usage::{Bucket, Inconsistent, Usage};

@@ -4,8 +4,9 @@
 //! span in an LLM span, some put only the last step on the outer span. What they agree on is that the deepest span
 //! that carries usage saw the call itself. So a span counts if and only if it carries usage and nothing below it does.
 
+use super::SpanDerived;
 use super::structure::{NONE, Tree};
-use super::view::SpanRow;
+use super::view::{LogRow, SpanRow};
 use crate::normalise::Kind;
 
 /// Which spans count; reused from trace to trace.
@@ -99,6 +100,21 @@ impl Counted {
             }
         }
         self.by_response = ids;
+    }
+}
+
+/// Log record that marks a call as one that is in another trace too, and counts there.
+pub(crate) const COUNTED_ELSEWHERE: &str = "spanfile.counted_elsewhere";
+
+/// Makes the calls with that mark duplicates of themselves: the span that counts has the same id, in another trace.
+pub(super) fn counted_elsewhere(logs: &[LogRow<'_>], tree: &Tree, spans: &mut [SpanDerived<'_>]) {
+    for log in logs.iter().filter(|log| log.name == Some(COUNTED_ELSEWHERE)) {
+        let marked = tree.position(u64::from_be_bytes(log.span_id.0)).and_then(|i| spans.get_mut(i as usize));
+        if let Some(span) = marked {
+            span.usage_counted = false;
+            span.reported_cost_counted = false;
+            span.duplicate_of = Some(log.span_id);
+        }
     }
 }
 

@@ -40,6 +40,7 @@ use basis::Bases;
 pub use basis::CostBasis;
 use calls::{Calls, is_tool};
 pub use canonical::{Canonicaliser, hash};
+pub(crate) use counted::COUNTED_ELSEWHERE;
 use counted::Counted;
 use handoffs::Ends;
 use rollup::{Errors, UsageIndex};
@@ -85,7 +86,8 @@ pub struct SpanDerived<'a> {
     pub handoff_from: Option<Cow<'a, str>>,
     /// Of handoffs: who took over.
     pub handoff_to: Option<Cow<'a, str>>,
-    /// The span that shows the same call and tells more about it.
+    /// The span that shows the same call and tells more about it. The span's own id when that one is in another trace,
+    /// as of a session that was resumed into another file.
     pub duplicate_of: Option<SpanId>,
     /// Whether the span failed: by its own status, or by that of a duplicate of it.
     pub failed: bool,
@@ -176,6 +178,7 @@ impl Deriver {
         let ends = handoffs::decide(rows, &self.agents, &self.calls.duplicate_of, &mut self.canonical);
         let mut calls = requested::find(rows, logs, &self.tree, &self.calls, &mut self.canonical);
         let mut spans: Vec<SpanDerived<'a>> = (0..rows.len()).map(|i| self.span(rows, i, &ends)).collect();
+        counted::counted_elsewhere(logs, &self.tree, &mut spans);
         let steps = number_steps(rows, &mut spans, &mut calls);
         let retries = self.retries(rows, &spans);
         self.find_failed_below(&spans);

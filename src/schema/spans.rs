@@ -245,7 +245,7 @@ pub static SPANS: &[Column] = {
             true,
             Derived,
             "",
-            "The span that records the same tool or LLM call, and counts.",
+            "The span that records the same tool or LLM call, and counts; its own id when that span is in another trace.",
         ),
         col(
             "failed",

@@ -63,6 +63,17 @@ struct Shared {
     named: AtomicBool,
 }
 
+/// Takes snapshots of the file that a writer writes to.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshots(Arc<Shared>);
+
+impl Snapshots {
+    /// As of the newest commit.
+    pub(crate) fn newest(&self) -> Result<Snapshot> {
+        self.0.snapshot()
+    }
+}
+
 /// Sizes and counts of a file, as of one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stats {

@@ -59,7 +59,7 @@ fn import(store: &Store, paths: &[PathBuf]) {
 }
 
 /// Every value of every row as text, rows sorted: the order of segments is not part of what a file holds.
-fn contents(store: &Store) -> Vec<String> {
+pub(crate) fn contents(store: &Store) -> Vec<String> {
     let snapshot = store.snapshot().unwrap();
     let mut out = Vec::new();
     for table in Table::ALL {
