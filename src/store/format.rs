@@ -267,6 +267,13 @@ mod tests {
         abababababababababababababababababababababababababababababababab0103010a04000000000000";
 
     #[test]
+    fn the_encoding_of_budgets_stands_still() {
+        let body = LogBody::Budgets { text: "x".into() };
+        let (bytes, _) = encode_log(Path::new("a"), &LogEntry { body, ..entry() }, &[0; 32]).unwrap();
+        assert_eq!(hex(&bytes[..bytes.len() - 64]), "05fd0000f4dba3e40c31040178");
+    }
+
+    #[test]
     fn a_log_entry_out_of_place_is_refused() {
         let path = Path::new("a");
         let (bytes, _) = encode_log(path, &entry(), &[1; 32]).unwrap();

@@ -47,6 +47,7 @@ fn row_of(table: &str) -> &'static str {
         }
         "synthetic_calls" => "Tool calls that no span records, as the outputs of LLM calls tell of them.",
         "scores" => "Results of evaluations.",
+        "budgets" => "Budgets that the files keep, one row each.",
         "segments" => "Sealed segments of the files, one row each.",
         "meta" => "Facts about the files, one row each.",
         "tables" => "Tables and views, one row each.",
@@ -97,6 +98,7 @@ fn meanings(table: &str) -> Vec<(&'static str, &'static str, &'static str, &'sta
         return view.columns().into_iter().map(|c| (c.name, c.unit, "view", c.meaning)).collect();
     }
     let columns: &[(&str, &str, &str)] = match table {
+        "budgets" => &about::BUDGETS,
         "segments" => &about::SEGMENTS,
         "meta" => &about::META,
         "tables" => &OF_TABLES,

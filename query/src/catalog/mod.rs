@@ -27,7 +27,7 @@ pub(crate) static TABLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let stored = Table::ALL.iter().map(|t| t.name());
     let views = views::VIEWS.iter().map(|v| v.name);
     let costs = CostTable::ALL.iter().map(|t| t.name());
-    stored.chain(views).chain(costs).chain(["segments", "meta", "tables", "columns"]).collect()
+    stored.chain(views).chain(costs).chain(["budgets", "segments", "meta", "tables", "columns"]).collect()
 });
 
 #[derive(Debug)]
@@ -132,6 +132,7 @@ impl SchemaProvider for Database {
             return Ok(Some(Arc::new(CostProvider::new(table, PricedAs::default(), self.seen()))));
         }
         let rows = match name {
+            "budgets" => about::budgets(&self.seen())?,
             "segments" => about::segments(&self.seen())?,
             "meta" => about::meta(&self.seen())?,
             "tables" => described::tables()?,
