@@ -121,6 +121,9 @@ pub const RETRY_MS: u64 = 10;
 /// recovers the file after a crash.
 pub const WRITER_WAIT_MS: u64 = 2_000;
 
+/// Longest text of a file's budgets: some thousands of them.
+pub const BUDGETS_BYTES: usize = 256 << 10;
+
 /// Longest text of a price book, and longest file of prices that is read.
 pub const PRICE_BOOK_BYTES: usize = 16 << 20;
 /// Most names, rules and prices in it together; a price of one byte takes some hundreds in memory.

@@ -1,10 +1,15 @@
 //! The command line: every option in one place.
 
+mod prices;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use spanfile::budget::Per;
+
+pub(crate) use prices::{PricesArgs, PricesVerb};
 
 /// A single-file trace store for AI agents, and SQL over it.
 #[derive(Debug, Parser)]
@@ -38,6 +43,10 @@ pub(crate) enum Verb {
     Compact(FileArgs),
     /// Scores that evaluators or people gave to runs.
     Scores(ScoresArgs),
+    /// What runs cost, by run, agent, model, day and more, and whether budgets hold.
+    Cost(CostArgs),
+    /// Budgets that a file keeps.
+    Budget(BudgetArgs),
     /// Prices of models: what is known, and what you pay.
     Prices(PricesArgs),
     /// Ingest the bundled captures into a file and show what is in it.
@@ -183,100 +192,161 @@ pub(crate) enum ScoresVerb {
     },
 }
 
-/// Prices.
+/// Costs.
 #[derive(Debug, Args)]
-pub(crate) struct PricesArgs {
-    #[command(subcommand)]
-    pub(crate) verb: PricesVerb,
+pub(crate) struct CostArgs {
+    /// The .spans file; a quoted pattern opens several as one.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// What to sum by: model, or run with --as-of and --what-if, unless this says otherwise.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) by: Option<CostBy>,
+    /// How many rows; 0 for all. 20 unless this says otherwise; all in CSV, JSON and the like.
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// Every call at the prices of this day or moment: 2025-05-01, or RFC 3339.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<String>,
+    /// Calls of one model at the prices of another.
+    #[arg(long, value_name = "MODEL=MODEL", conflicts_with = "as_of")]
+    pub(crate) what_if: Option<String>,
+    /// Compare with the budgets of this TOML file, not with those that the .spans file keeps.
+    #[arg(long, value_name = "TOML", conflicts_with_all = ["as_of", "what_if"])]
+    pub(crate) budgets: Option<PathBuf>,
+    /// Exit with 4 when a budget is over its limit, or may be because a cost is incomplete. The limit is the hard one;
+    /// with soft, either.
+    #[arg(
+        long,
+        value_name = "LIMIT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "hard",
+        conflicts_with_all = ["as_of", "what_if"]
+    )]
+    pub(crate) fail_over: Option<FailOver>,
+    /// With --fail-over: what is known decides, also where a cost is incomplete.
+    #[arg(long, requires = "fail_over")]
+    pub(crate) allow_incomplete: bool,
+    /// Draw for this many columns of characters; the terminal's width, or 100 without one.
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) width: Option<usize>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 }
 
-/// What to do with prices. Without a file it is the price book that came with the program.
+/// What to sum costs by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CostBy {
+    /// One row per run.
+    Run,
+    /// Per session.
+    Session,
+    /// Per end user.
+    User,
+    /// Per agent.
+    Agent,
+    /// Per agent and its version.
+    Version,
+    /// Per workflow.
+    Workflow,
+    /// Per provider and model.
+    Model,
+    /// Per tool whose results model calls read.
+    Tool,
+    /// Per day, UTC, oldest first.
+    Day,
+    /// Per workflow, with the cost of a success.
+    Success,
+    /// Per kind of tokens: input, cache reads, output and so on.
+    Bucket,
+    /// Per budget and what it is for.
+    Budget,
+}
+
+/// Which limit a gate looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOver {
+    /// Soft limits and hard ones.
+    Soft,
+    /// Hard limits.
+    Hard,
+}
+
+/// Budgets.
+#[derive(Debug, Args)]
+pub(crate) struct BudgetArgs {
+    #[command(subcommand)]
+    pub(crate) verb: BudgetVerb,
+}
+
+/// What to do with budgets.
 #[derive(Debug, Subcommand)]
-pub(crate) enum PricesVerb {
-    /// Show all prices, in dollars per million tokens.
+pub(crate) enum BudgetVerb {
+    /// Set a budget, in the place of the one for the same.
+    Set {
+        /// The .spans file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: BudgetKeyArgs,
+        /// USD above which there is a warning.
+        #[arg(long, value_name = "USD", value_parser = spanfile::cost::parse_usd)]
+        soft: Option<i128>,
+        /// USD above which the budget is broken.
+        #[arg(long, value_name = "USD", value_parser = spanfile::cost::parse_usd)]
+        hard: Option<i128>,
+    },
+    /// Take a budget out.
+    Remove {
+        /// The .spans file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: BudgetKeyArgs,
+    },
+    /// Show the budgets.
     List {
         /// The .spans file.
         #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// Only rows that you gave.
-        #[arg(long)]
-        user: bool,
+        file: PathBuf,
         #[command(flatten)]
-        format: OutputArgs,
+        output: OutputArgs,
     },
-    /// Show which prices a model has, and how its name leads to them.
-    Find {
-        /// The model, as spans name it.
-        #[arg(value_name = "MODEL")]
-        model: String,
-        /// The .spans file.
-        #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// The provider, as spans name it.
-        #[arg(long)]
-        provider: Option<String>,
-        /// The service tier, as spans name it.
-        #[arg(long)]
-        tier: Option<String>,
-        /// At this date or time in place of now.
-        #[arg(long, value_name = "DATE")]
-        at: Option<String>,
-        #[command(flatten)]
-        format: OutputArgs,
-    },
-    /// Add your prices or aliases to a file: CSV with a header, or JSON. They come before the bundled ones.
+    /// Put the budgets of a TOML file in the place of all that the file has.
     Import {
         /// The .spans file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// File of prices or aliases, or - for stdin.
-        #[arg(value_name = "PRICES")]
-        input: String,
+        /// Tables [[budget]] with per, name, every, soft and hard; - for stdin.
+        #[arg(value_name = "TOML")]
+        budgets: PathBuf,
     },
-    /// Say which model of the price book another name means: a deployment, a profile, a model behind a gateway.
-    Alias {
-        /// The .spans file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// The name in spans.
-        #[arg(value_name = "ALIAS")]
-        alias: String,
-        /// The model in the price book, as in openai/gpt-5.
-        #[arg(value_name = "PROVIDER/MODEL")]
-        model: String,
-        /// Only for calls to this provider.
-        #[arg(long)]
-        provider: Option<String>,
-    },
-    /// Write prices as CSV that import reads.
+    /// Write the budgets as TOML to stdout.
     Export {
         /// The .spans file.
         #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// Only rows that you gave.
-        #[arg(long)]
-        user: bool,
-        /// Aliases in place of prices.
-        #[arg(long)]
-        aliases: bool,
-        /// JSON lines in place of CSV.
-        #[arg(long)]
-        jsonl: bool,
-    },
-    /// Replace a file's bundled prices by those of this program; yours stay.
-    Update {
-        /// The .spans file.
-        #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Show what an update would change.
-    Diff {
-        /// The .spans file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        #[command(flatten)]
-        format: OutputArgs,
-    },
+}
+
+/// What a budget is for.
+#[derive(Debug, Args)]
+pub(crate) struct BudgetKeyArgs {
+    /// What has the budget: run, session, user, agent or day.
+    #[arg(long, value_name = "WHAT", value_parser = per)]
+    pub(crate) per: Per,
+    /// Only this session, user or agent.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// For a user or an agent: for one day, and not for all that the file holds.
+    #[arg(long, value_name = "day", value_parser = ["day"])]
+    pub(crate) every: Option<String>,
+}
+
+fn per(name: &str) -> Result<Per, String> {
+    Per::find(name).ok_or_else(|| format!("one of {}", Per::ALL.map(Per::name).join(", ")))
 }
 
 /// Demo.

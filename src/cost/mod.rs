@@ -57,7 +57,7 @@ pub use date::{format as format_moment, parse as parse_moment};
 pub use file::{PriceFile, PriceFileError, PriceFormat, write_aliases, write_rows};
 pub use find::{Match, MatchKind, SellerBy};
 pub use model::{Context, Model};
-pub use money::{AttoUsd, PicoUsd, format_usd};
+pub use money::{AttoUsd, PicoUsd, format_usd, parse_usd};
 pub use rates::{Cost, Fact, Layer, NotFromSums, Rates, TierUse};
 pub use rows::{PriceRow, RowChange, RowMatch};
 pub use text::BookError;

@@ -4,6 +4,7 @@
 //! replays the log, `prices` keeps the price book, `snapshot` is what readers see, `writer` and `seal` are how rows get in, `compact` rewrites,
 //! `verify` checks all of it.
 
+mod budgets;
 mod chunks;
 mod compact;
 mod file;

@@ -48,6 +48,7 @@ fn row_of(table: &str) -> &'static str {
         "synthetic_calls" => "Tool calls that no span records, as the outputs of LLM calls tell of them.",
         "scores" => "Results of evaluations.",
         "prices" => "The price book that applies: one row per model, time, service tier and threshold.",
+        "budgets" => "Budgets that the files keep, one row each.",
         "segments" => "Sealed segments of the files, one row each.",
         "meta" => "Facts about the files, one row each.",
         "tables" => "Tables and views, one row each.",
@@ -101,6 +102,7 @@ fn meanings(table: &str) -> Vec<(&'static str, &'static str, &'static str, &'sta
         return prices::columns().into_iter().map(|(name, unit, meaning)| (name, unit, "computed", meaning)).collect();
     }
     let columns: &[(&str, &str, &str)] = match table {
+        "budgets" => &about::BUDGETS,
         "segments" => &about::SEGMENTS,
         "meta" => &about::META,
         "tables" => &OF_TABLES,

@@ -29,7 +29,7 @@ pub(crate) static TABLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let stored = Table::ALL.iter().map(|t| t.name());
     let views = views::VIEWS.iter().map(|v| v.name);
     let costs = CostTable::ALL.iter().map(|t| t.name());
-    stored.chain(views).chain(costs).chain(["prices", "segments", "meta", "tables", "columns"]).collect()
+    stored.chain(views).chain(costs).chain(["prices", "budgets", "segments", "meta", "tables", "columns"]).collect()
 });
 
 #[derive(Debug)]
@@ -145,6 +145,7 @@ impl SchemaProvider for Database {
         }
         let rows = match name {
             "prices" => prices::prices(&self.seen())?,
+            "budgets" => about::budgets(&self.seen())?,
             "segments" => about::segments(&self.seen())?,
             "meta" => about::meta(&self.seen())?,
             "tables" => described::tables()?,

@@ -215,7 +215,8 @@ impl Calls<'_> {
             book.find(provider.as_deref(), names.model, names.request_model).map(|m| (m, None))
         });
         let (found, last) = slot.as_mut().map_err(|e| e.clone())?;
-        let (from, to) = (|r: &Rates| r.constant.0.is_none_or(|t| t <= at), |r: &Rates| r.constant.1.is_none_or(|t| at < t));
+        let (from, to) =
+            (|r: &Rates| r.constant.0.is_none_or(|t| t <= at), |r: &Rates| r.constant.1.is_none_or(|t| at < t));
         let holds = |r: &Rates| from(r) && to(r);
         if let Some(rates) = last.as_ref().filter(|r| holds(r)) {
             return Ok((found.clone(), rates.clone()));
