@@ -148,7 +148,11 @@ pub(super) fn price_usage(portion: &Portion, pricer: &mut Pricer<'_>, sums: &mut
                 basis: basis.at(row).and_then(CostBasis::of_name),
                 when: When::Day(day.at(row).unwrap_or_default()),
                 calls: count(calls, row),
-                counted: count(counted, row),
+                counted: match (basis.at(row), counted.at(row)) {
+                    (None, _) => 0,
+                    (_, None) => count(calls, row),
+                    (_, Some(n)) => u64::try_from(n).unwrap_or(0),
+                },
                 unaccounted: count(unaccounted, row),
                 tokens: of_kind(tokens.at(row), kind.at(row)),
                 total_tokens: tokens.total.at(row),

@@ -242,10 +242,12 @@ fn push_usage(columns: &mut Columns, trace: TraceId, run: &RunRow<'_>, u: &Usage
     w.count(u.errors);
     w.count(u.calls_without_usage);
     w.count(u.unaccounted_calls);
-    w.count(u.counted_spans);
+    // What other columns say already would only take space.
+    let counted = (u.cost_basis.is_some() && u.counted_spans != u.calls).then_some(u.counted_spans);
+    w.int(counted.and_then(|n| i64::try_from(n).ok()));
     w.int(u.duration_ns);
     u.tokens.buckets().into_iter().for_each(|n| w.int(n));
-    w.int(u.max_input_tokens);
+    w.int(u.max_input_tokens.filter(|_| u.counted_spans > 1));
     w.usd(u.reported_cost);
     w.int(Some(run.start_time));
     w.flag(Some(u.overflowed));

@@ -1,7 +1,6 @@
 -- What each session cost, one row per session; runs without one are in the row whose session_id is NULL.
 --
 -- session_id: Session that the runs name.
--- users: JSON array of the end users.
 -- runs [runs]: Runs.
 -- start_time: First start of a run.
 -- end_time: Last end of a run.
@@ -14,7 +13,7 @@
 -- cost_complete: Whether nothing is missing from cost_usd.
 -- unpriced_spans [spans]: Spans without a price, and model calls of which nothing is known.
 -- unpriced_tokens [tokens]: Tokens without a price.
-SELECT session_id, json_names(user_id) AS users, count(*) AS runs, min(start_time) AS start_time,
+SELECT session_id, count(*) AS runs, min(start_time) AS start_time,
        max(end_time) AS end_time, sum(llm_calls) AS llm_calls, sum(input_tokens) AS input_tokens,
        sum(output_tokens) AS output_tokens, sum(total_tokens) AS total_tokens,
        CAST(sum(cost_usd) AS DECIMAL(38, 12)) AS cost_usd,
