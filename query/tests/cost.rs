@@ -28,19 +28,35 @@ fn a_chart_fits_its_width_and_has_no_colours_in_a_pipe() {
     let path = priced(dir.path());
     let wide = run(&["cost", text(&path), "--by", "agent", "--width", "120"]);
     assert_eq!((wide.err.as_str(), wide.code), ("", 0));
-    assert_eq!(wide.out, "WIDE");
+    assert_eq!(
+        wide.out,
+        "\
+agent       runs  tokens       cost
+(no agent)     1     840  $0.000158  40 %  ████████████████████████████████████████
+triage         1     783  $0.000139  35 %  ███████████████████████████████████▏
+orders         1     579  $0.000100  25 %  █████████████████████████▎
+total              2,202  $0.000396
+"
+    );
     let narrow = run(&["cost", text(&path), "--by", "agent", "--width=40"]);
-    assert_eq!(narrow.out, "NARROW");
+    assert_eq!(
+        narrow.out,
+        "\
+agent       tokens       cost
+(no agent)     840  $0.000158  █████████
+triage         783  $0.000139  ███████▉
+orders         579  $0.000100  █████▋
+total        2,202  $0.000396
+"
+    );
     let plain = run(&["cost", text(&path), "--by", "agent"]);
     assert!(plain.out.lines().all(|l| l.chars().count() <= 100 && !l.contains('\u{1b}')), "{}", plain.out);
     let refused = ran(spanfile(&["cost", text(&path), "--by", "agent"]).env("NO_COLOR", "1").output().unwrap());
     assert_eq!(refused.out, plain.out);
-    let first = run(&["cost", text(&path), "--by", "agent", "--top", "1"]);
-    assert!(
-        first.out.contains(" other agents ") && first.out.lines().last() == plain.out.lines().last(),
-        "{}",
-        first.out
-    );
+    let first = run(&["cost", text(&path), "--by", "agent", "--top", "1"]).out;
+    let lines: Vec<Vec<&str>> = first.lines().map(|l| l.split_whitespace().collect()).collect();
+    assert_eq!(lines[2][..5], ["2", "other", "agents", "1,362", "$0.000239"], "{first}");
+    assert_eq!(lines[3], ["total", "2,202", "$0.000396"], "{first}");
 }
 
 #[test]
@@ -169,7 +185,8 @@ fn where_budgets_stand() {
     let engine = Engine::open(&path, EngineOptions::default()).unwrap();
     let states = |toml: &str| {
         let sql = budget_status_sql(&Budgets::parse(toml).unwrap());
-        let columns = "scope, coalesce(name, '') AS name, coalesce(every, '') AS every, state, cost_complete, count(*)";
+        let columns =
+            "scope, coalesce(name, '-') AS name, coalesce(every, '-') AS every, state, cost_complete, count(*)";
         rows(&engine, &format!("SELECT {columns} FROM ({sql}) GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"))
     };
     let runs: usize = rows(&engine, "SELECT count(*) FROM cost_per_run WHERE cost_complete").trim().parse().unwrap();
@@ -177,7 +194,7 @@ fn where_budgets_stand() {
     // Nothing is over a limit that nothing reaches, and the one incomplete run may be.
     assert_eq!(
         states("[[budget]]\nper = 'run'\nhard = 1"),
-        format!("run,,,unknown,false,1\nrun,,,within,true,{runs}\n")
+        format!("run,-,-,unknown,false,1\nrun,-,-,within,true,{runs}\n")
     );
     // Equal is within; one pico-dollar less is over.
     let most = rows(&engine, "SELECT max(cost_usd) FROM cost_per_run WHERE cost_complete");
@@ -197,8 +214,8 @@ fn where_budgets_stand() {
          [[budget]]\nper = 'session'\nname = \"it's\"\nhard = 0\n",
         name.trim()
     ));
-    assert!(stand.contains(&format!("session,{},,over_hard,true,1\n", name.trim())), "{stand}");
-    assert!(stand.contains("session,it's,,unused,true,1\n"), "{stand}");
+    assert!(stand.contains(&format!("session,{},-,over_hard,true,1\n", name.trim())), "{stand}");
+    assert!(stand.contains("session,it's,-,unused,true,1\n"), "{stand}");
     let counted: usize = stand.lines().map(|l| l.rsplit(',').next().unwrap().parse::<usize>().unwrap()).sum();
     assert_eq!(counted, sessions + 1, "{stand}");
     // Days of a user or an agent add up to the user and the agent.
@@ -265,5 +282,40 @@ fn a_gate_fails_over_a_limit_and_where_the_cost_is_not_known() {
     assert!(chart.contains("unknown") && chart.contains("Incomplete: ") && chart.contains("per run: "), "{chart}");
     for args in [&["--allow-incomplete"][..], &["--by", "colour"], &["--what-if", "gpt-5"], &["--fail-over=some"]] {
         assert_eq!(gate(&path, run_budget, args).0, 2, "{args:?}");
+    }
+}
+
+#[test]
+fn other_prices_stand_beside_what_was_paid() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = priced(dir.path());
+    let engine = Engine::open(&path, EngineOptions::default()).unwrap();
+    let want = rows(&engine, "SELECT sum(cost_usd), sum(actual_cost_usd) FROM cost_what_if('gpt-4o-mini', 'gpt-4o')");
+    for by in ["run", "session", "user", "workflow"] {
+        let args = ["cost", text(&path), "--what-if", "gpt-4o-mini=gpt-4o", "--by", by];
+        let all = run(&[&args[..], &["-jsonl"]].concat()).out;
+        assert!(!all.is_empty(), "{by}");
+        let sum = |column: &str| -> i128 {
+            let value = |line: &str| {
+                line.split_once(&format!("\"{column}\":")).unwrap().1.split(',').next().unwrap().to_owned()
+            };
+            all.lines().map(|l| spanfile::cost::parse_usd(&value(l)).unwrap()).sum()
+        };
+        let [cost, actual] = ["cost_usd", "actual_cost_usd"].map(|c| spanfile::cost::format_usd(sum(c)));
+        assert_eq!(format!("{cost},{actual}"), want.trim(), "{by}");
+        let chart = run(&args);
+        assert!(chart.code == 0 && chart.out.starts_with(by) && chart.out.contains(" actual"), "{}", chart.out);
+    }
+    let dated = run(&["cost", text(&path), "--as-of", "2025-05-01"]);
+    assert!(dated.code == 0 && dated.out.contains(" actual"), "{} {}", dated.out, dated.err);
+    for (args, code) in [
+        (&["--as-of", "May"][..], 1),
+        (&["--what-if", "gpt-4o-mini=no-such-model"], 1),
+        (&["--as-of", "2025-05-01", "--by", "model"], 2),
+        (&["--as-of", "2025-05-01", "--fail-over"], 2),
+        (&["--as-of", "2025-05-01", "--what-if", "a=b"], 2),
+    ] {
+        let r = run(&[&["cost", text(&path)], args].concat());
+        assert!(r.code == code && !r.err.is_empty(), "{args:?} {} {}", r.code, r.err);
     }
 }

@@ -15,7 +15,7 @@
 
 mod command;
 mod cost;
-mod costs;
+mod cost_views;
 mod data;
 mod dialect;
 mod functions;

@@ -22,25 +22,29 @@ costs AS (
            unpriced_tokens
     FROM cost_per_run
     UNION ALL
-    SELECT 'session ', session_id, NULL, cost_usd, cost_complete, unpriced_spans, unpriced_tokens
-    FROM cost_per_session WHERE session_id IS NOT NULL
+    SELECT 'session ', session_id, NULL, CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
+           sum(unpriced_spans), sum(unpriced_tokens)
+    FROM cost_per_run WHERE session_id IS NOT NULL GROUP BY session_id
     UNION ALL
-    SELECT 'user ', user_id, NULL, cost_usd, cost_complete, unpriced_spans, unpriced_tokens
-    FROM cost_per_user WHERE user_id IS NOT NULL
+    SELECT 'user ', user_id, NULL, CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
+           sum(unpriced_spans), sum(unpriced_tokens)
+    FROM cost_per_run WHERE user_id IS NOT NULL GROUP BY user_id
     UNION ALL
-    SELECT 'user day', user_id, CAST(start_time AS DATE), CAST(sum(cost_usd) AS DECIMAL(38, 12)),
-           bool_and(cost_complete), sum(unpriced_spans), sum(unpriced_tokens)
+    SELECT 'user day', user_id, CAST(start_time AS DATE), CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
+           sum(unpriced_spans), sum(unpriced_tokens)
     FROM cost_per_run WHERE user_id IS NOT NULL GROUP BY user_id, CAST(start_time AS DATE)
     UNION ALL
-    SELECT 'agent ', agent_name, NULL, cost_usd, cost_complete, unpriced_spans, unpriced_tokens
-    FROM cost_by_agent WHERE agent_name IS NOT NULL
+    SELECT 'agent ', agent_name, NULL, CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
+           sum(unpriced_spans), sum(unpriced_tokens)
+    FROM usage_costs WHERE agent_name IS NOT NULL GROUP BY agent_name
     UNION ALL
     SELECT 'agent day', agent_name, day, CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
            sum(unpriced_spans), sum(unpriced_tokens)
     FROM usage_costs WHERE agent_name IS NOT NULL GROUP BY agent_name, day
     UNION ALL
-    SELECT 'day ', CAST(day AS VARCHAR), day, cost_usd, cost_complete, unpriced_spans, unpriced_tokens
-    FROM cost_by_day
+    SELECT 'day ', CAST(day AS VARCHAR), day, CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
+           sum(unpriced_spans), sum(unpriced_tokens)
+    FROM usage_costs GROUP BY day
 ),
 -- Costs beside the budgets that name their subject; names that nothing was spent under stay, without a subject.
 by_name AS (

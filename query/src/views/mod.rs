@@ -139,7 +139,7 @@ mod tests {
 
     /// Columns that count or measure say in what.
     fn unit_is_expected(name: &str) -> bool {
-        ["_ns", "_tokens", "_usd", "_calls", "_runs"].iter().any(|end| name.ends_with(end))
+        ["_ns", "_tokens", "_usd", "_calls", "_runs", "_spans"].iter().any(|end| name.ends_with(end))
             || ["runs", "calls", "errors", "retries", "spans", "steps", "retrievals", "handoffs", "calls_without_usage"]
                 .contains(&name)
     }

@@ -54,6 +54,8 @@ pub(super) struct Chart<'a> {
     pub(super) counts: [&'a str; COUNTS],
     pub(super) extra: Option<&'a str>,
     pub(super) rows: &'a [Row],
+    /// The row that stands for many: beside it, all others would look small.
+    pub(super) rest: Option<usize>,
     /// The sum of all rows; counts that have no sum are left out.
     pub(super) total: &'a Row,
 }
@@ -90,7 +92,10 @@ impl Chart<'_> {
             .collect();
         columns.push(Column::new("cost", lines().map(|r| amount(&r.cost, decimals)), NEEDED));
         if let Some(extra) = self.extra {
-            let cell = |r: &Row| r.extra.map(|usd| dollars(usd, decimals, false)).unwrap_or_default();
+            let cell = |r: &Row| match (r.extra, r.extra_complete) {
+                (None, true) => String::new(),
+                (usd, complete) => amount(&Money { usd, complete, ..Money::default() }, decimals),
+            };
             columns.push(Column::new(extra, lines().map(cell), 4));
         }
         // A share of what is known would pass for a share of all.
@@ -104,7 +109,8 @@ impl Chart<'_> {
         let taken: usize = columns.iter().map(|c| c.width + GAP).sum::<usize>() + if bar { BAR[0] + GAP } else { 0 };
         let label_width = labels.width.min(look.width.saturating_sub(taken).max(1)).min(LABEL[1]);
         let bar_width = (look.width + BAR[0]).saturating_sub(taken + label_width).min(BAR[1]);
-        let most = self.rows.iter().filter_map(|r| r.cost.usd).max().unwrap_or(0);
+        let value = |i: usize| self.rows.get(i).filter(|_| self.rest != Some(i)).and_then(|r| r.cost.usd).unwrap_or(0);
+        let most = (0..self.rows.len()).map(value).max().unwrap_or(0);
         let mut out = String::new();
         let last = self.rows.len() + 1;
         for i in 0..=last {
@@ -118,8 +124,8 @@ impl Chart<'_> {
                 i if i == last => look.paint(Paint::Total, line.trim_end()),
                 _ => line,
             };
-            if let (true, Some(row)) = (bar && i > 0, self.rows.get(i.wrapping_sub(1))) {
-                let drawn = bar_of(row.cost.usd.unwrap_or(0), most, bar_width);
+            if bar && i > 0 && i < last {
+                let drawn = bar_of(value(i - 1), most, bar_width);
                 line += &format!("{}{}", " ".repeat(GAP), look.paint(Paint::Bar, &drawn));
             }
             out += line.trim_end();
@@ -278,11 +284,11 @@ mod tests {
 
     fn row(label: &str, counts: [i64; 2], usd: Option<i128>, missing: i64) -> Row {
         let cost = Money { usd, complete: missing == 0, unpriced_spans: missing, unpriced_tokens: missing * 100 };
-        Row { label: label.into(), counts: counts.map(Some), cost, extra: None }
+        Row { label: label.into(), counts: counts.map(Some), cost, extra: None, extra_complete: true }
     }
 
     fn draw(rows: &[Row], total: &Row, width: usize, colour: bool) -> String {
-        let chart = Chart { heading: "model", counts: ["calls", "tokens"], extra: None, rows, total };
+        let chart = Chart { heading: "model", counts: ["calls", "tokens"], extra: None, rows, rest: None, total };
         chart.draw(Look { width, colour })
     }
 
@@ -314,16 +320,13 @@ total                         1,353  1,023,466  $10.50310
         let narrow = draw(&rows, &total, 40, false);
         assert_eq!(
             narrow,
-            "model                   cost\n\
-             anthropic/claud…    $8.00000  ████████\n\
-             openai/gpt-5-mi…    $2.50000  ██▌\n\
-             größe/模型          $0.00310  ▏\n\
-             total              $10.50310\n"
-                .replace("                   cost", "                        cost")
-                .lines()
-                .map(|l| l.to_owned() + "\n")
-                .collect::<String>(),
-            "{narrow}"
+            "\
+model                     cost
+anthropic/claude-o…   $8.00000  ████████
+openai/gpt-5-mini\\…   $2.50000  ██▌
+größe/模型            $0.00310  ▏
+total                $10.50310
+"
         );
         for width in 1..140 {
             let lines = draw(&rows, &total, width, false);
@@ -336,6 +339,23 @@ total                         1,353  1,023,466  $10.50310
         assert!(!draw(&rows, &total, 80, false).contains('\u{1b}'));
         assert!(draw(&rows, &total, 80, true).contains("\u{1b}[36m████"));
         assert!(!draw(&rows, &total, 80, true).contains("\u{1b}[2J"));
+    }
+
+    #[test]
+    fn a_row_for_many_has_no_bar() {
+        let rows = [row("a", [1, 1], Some(USD), 0), row("99 other models", [1, 1], Some(9 * USD), 0)];
+        let total = row("total", [2, 2], Some(10 * USD), 0);
+        let chart = Chart {
+            heading: "model",
+            counts: ["calls", "tokens"],
+            extra: None,
+            rows: &rows,
+            rest: Some(1),
+            total: &total,
+        };
+        let drawn = chart.draw(Look { width: 100, colour: false });
+        let lines: Vec<&str> = drawn.lines().collect();
+        assert!(lines[1].ends_with(&"█".repeat(40)) && lines[2].ends_with("$9.00  90 %"), "{drawn}");
     }
 
     #[test]

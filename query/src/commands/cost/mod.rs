@@ -125,13 +125,16 @@ pub(super) async fn show_by(engine: &Engine, by: CostBy, top: usize, out: &mut i
 
 async fn show(engine: &Engine, sums: &Sums, top: usize, look: Look, out: &mut impl Write) -> Result<bool> {
     let (mut rows, mut total, count) = sums.read(engine, top).await?;
+    let mut rest_at = None;
     let more = count - i64::try_from(rows.len()).unwrap_or(count);
     if more > 0 {
         let age = if sums.by_time { "earlier" } else { "other" };
         let label = format!("{} {age} {}", grouped(more), sums.names[usize::from(more > 1)]);
         let mut rest = Row::rest(&total, &rows, label);
         without_sums(sums, &mut rest);
-        rows.insert(if sums.by_time { 0 } else { rows.len() }, rest);
+        let at = if sums.by_time { 0 } else { rows.len() };
+        rows.insert(at, rest);
+        rest_at = Some(at);
     }
     without_sums(sums, &mut total);
     let chart = Chart {
@@ -139,11 +142,12 @@ async fn show(engine: &Engine, sums: &Sums, top: usize, look: Look, out: &mut im
         counts: [sums.counts[0].0, sums.counts[1].0],
         extra: sums.extra.map(|(heading, _)| heading),
         rows: &rows,
+        rest: rest_at,
         total: &total,
     };
     write!(out, "{}", chart.draw(look)).map_err(output_error)?;
     if !total.cost.complete {
-        let line = missing(engine, &total.cost).await?;
+        let line = missing(engine, &total.cost, !sums.has_actual()).await?;
         writeln!(out, "{}", look.paint(Paint::Doubtful, folded(&line, look.width, 2).trim_end()))
             .map_err(output_error)?;
     }
@@ -157,20 +161,21 @@ fn without_sums(sums: &Sums, row: &mut Row) {
             row.counts[n] = None;
         }
     }
-    if sums.extra.is_some_and(|(heading, _)| heading != "actual") {
+    if !sums.has_actual() {
         row.extra = None;
     }
 }
 
-/// What is missing from a total, and of which models most of it is.
-async fn missing(engine: &Engine, cost: &Money) -> Result<String> {
+/// What is missing from a total; of which models most of it is and where to read more, when it is what was paid.
+async fn missing(engine: &Engine, cost: &Money, actual: bool) -> Result<String> {
     const MODELS: usize = 3;
     let sql = format!(
         "SELECT coalesce(response_model, request_model, '(no model)') AS model, CAST(sum(unpriced_spans) AS BIGINT) AS n \
          FROM usage_costs WHERE unpriced_spans > 0 GROUP BY 1 ORDER BY n DESC, model LIMIT {MODELS}"
     );
     let mut models = Vec::new();
-    for b in engine.sql(&sql).await?.collect().await? {
+    let batches = if actual { engine.sql(&sql).await?.collect().await? } else { Vec::new() };
+    for b in batches {
         for (model, n) in texts(&b, "model")?.into_iter().zip(ints(&b, "n")?) {
             models.push(format!("{} {}", grouped(n.unwrap_or(0)), chart::printable(&model.unwrap_or_default())));
         }
@@ -188,7 +193,8 @@ async fn missing(engine: &Engine, cost: &Money) -> Result<String> {
         0 => String::new(),
         _ => format!(" ({})", models.join(", ")),
     };
-    Ok(format!("Incomplete: {spans}{tokens} {have} no price{of}; the table cost_audit says why."))
+    let why = if actual { "; the table cost_audit says why" } else { "" };
+    Ok(format!("Incomplete: {spans}{tokens} {have} no price{of}{why}."))
 }
 
 async fn show_budgets(engine: &Engine, status: &str, look: Look, out: &mut impl Write) -> Result<()> {

@@ -99,16 +99,22 @@ impl Sums {
         Some(Sums { names, from: runs, label, grouped: by != CostBy::Run, counts, extra, by_time: false })
     }
 
+    /// Whether the further amount is what was paid in truth.
+    pub(super) fn has_actual(&self) -> bool {
+        self.extra.is_some_and(|(_, column)| column == "actual_cost_usd")
+    }
+
     /// All rows with all their columns, for programs. At most `top` of them, unless that is 0.
     pub(super) fn all_columns(&self, top: usize) -> String {
         let limit = limit(top);
         match (self.by_time, self.extra) {
             (true, _) => format!("SELECT * FROM (SELECT * FROM {} ORDER BY day DESC{limit}) ORDER BY day", self.from),
-            (false, Some(("actual", _))) if self.grouped => {
+            (false, _) if self.grouped && self.has_actual() => {
                 let [(n1, ..), (n2, ..)] = self.counts;
                 format!(
                     "SELECT label AS \"{}\", n1 AS {n1}, n2 AS {n2}, cost_usd, extra_usd AS actual_cost_usd, \
-                     cost_complete, unpriced_spans, unpriced_tokens FROM ({}) ORDER BY cost_usd DESC, label{limit}",
+                     cost_complete, extra_complete AS actual_cost_complete, unpriced_spans, unpriced_tokens FROM ({}) \
+                     ORDER BY cost_usd DESC, label{limit}",
                     self.names[0],
                     self.rows()
                 )
@@ -124,9 +130,10 @@ impl Sums {
     fn rows(&self) -> String {
         let [(_, n1, _), (_, n2, _)] = self.counts;
         let extra = self.extra.map_or("NULL", |(_, sql)| sql);
+        let extra_complete = if self.has_actual() { "actual_cost_complete" } else { "true" };
         let columns = format!(
             "SELECT CAST({} AS VARCHAR) AS label, {n1} AS n1, {n2} AS n2, CAST({extra} AS DECIMAL(38, 12)) AS extra_usd, \
-             cost_usd, cost_complete, unpriced_spans, unpriced_tokens FROM {}",
+             {extra_complete} AS extra_complete, cost_usd, cost_complete, unpriced_spans, unpriced_tokens FROM {}",
             self.label, self.from
         );
         if !self.grouped {
@@ -155,6 +162,7 @@ const AGENT: &str = "coalesce(agent_name, '(no agent)')";
 const WORKFLOW: &str = "coalesce(workflow_name, '(no workflow)')";
 const MODEL: &str = "coalesce(provider || '/', '') || coalesce(response_model, request_model, '(no model)')";
 const SUMMED: &str = "sum(n1) AS n1, sum(n2) AS n2, CAST(sum(extra_usd) AS DECIMAL(38, 12)) AS extra_usd, \
+                      coalesce(bool_and(extra_complete), true) AS extra_complete, \
                       CAST(sum(cost_usd) AS DECIMAL(38, 12)) AS cost_usd, \
                       coalesce(bool_and(cost_complete), true) AS cost_complete, \
                       coalesce(sum(unpriced_spans), 0) AS unpriced_spans, \
@@ -181,6 +189,7 @@ pub(super) struct Row {
     pub(super) counts: [Option<i64>; COUNTS],
     pub(super) cost: Money,
     pub(super) extra: Option<i128>,
+    pub(super) extra_complete: bool,
 }
 
 impl Row {
@@ -190,7 +199,7 @@ impl Row {
             let (labels, cost, extra) = (texts(b, "label")?, usd(b, "cost_usd")?, usd(b, "extra_usd")?);
             let (n1, n2) = (ints(b, "n1")?, ints(b, "n2")?);
             let (spans, tokens) = (ints(b, "unpriced_spans")?, ints(b, "unpriced_tokens")?);
-            let complete = flags(b, "cost_complete")?;
+            let (complete, extra_complete) = (flags(b, "cost_complete")?, flags(b, "extra_complete")?);
             for i in 0..b.num_rows() {
                 out.push(Row {
                     label: labels[i].clone().unwrap_or_default(),
@@ -202,6 +211,7 @@ impl Row {
                         unpriced_tokens: tokens[i].unwrap_or(0),
                     },
                     extra: extra[i],
+                    extra_complete: extra_complete[i].unwrap_or(false),
                 });
             }
         }
@@ -223,7 +233,13 @@ impl Row {
         let tokens = total.cost.unpriced_tokens - shown.iter().map(|r| r.cost.unpriced_tokens).sum::<i64>();
         let complete = total.cost.complete || (spans == 0 && tokens == 0);
         let cost = Money { usd: minus(|r| r.cost.usd), complete, unpriced_spans: spans, unpriced_tokens: tokens };
-        Row { label, counts: [count(0), count(1)], cost, extra: minus(|r| r.extra) }
+        Row {
+            label,
+            counts: [count(0), count(1)],
+            cost,
+            extra: minus(|r| r.extra),
+            extra_complete: total.extra_complete,
+        }
     }
 }
 
