@@ -1,9 +1,10 @@
 //! The store: one redb file that holds everything.
 //!
-//! `file` opens and locks it, `tables` and `format` say what lies in it, `chunks` cuts segments into pages, `state`
-//! replays the log, `prices` keeps the price book, `snapshot` is what readers see, `writer` and `seal` are how rows get in, `compact` rewrites,
-//! `verify` checks all of it.
+//! `file` opens and locks it, `checked` and `trees` keep redb from writing to a damaged one, `tables` and `format` say what
+//! lies in it, `chunks` cuts segments into pages, `state` replays the log, `prices` keeps the price book, `snapshot` is what
+//! readers see, `writer` and `seal` are how rows get in, `compact` rewrites, `verify` checks all of it.
 
+mod checked;
 mod chunks;
 mod compact;
 mod file;
@@ -19,6 +20,7 @@ mod snapshot;
 mod state;
 mod tables;
 mod tail;
+mod trees;
 mod verify;
 mod writer;
 
