@@ -10,7 +10,13 @@ use crate::store::tables::{LOG, META};
 
 /// A storage that keeps only pages that are not all zeros, so that files of many GiB fit.
 #[derive(Debug, Default, Clone)]
-struct Sparse(Arc<Mutex<(u64, HashMap<u64, Vec<u8>>)>>);
+struct Sparse(Arc<Mutex<Content>>);
+
+#[derive(Debug, Default, Clone)]
+struct Content {
+    len: u64,
+    pages: HashMap<u64, Vec<u8>>,
+}
 
 impl Sparse {
     /// What is on the disk if the power goes now.
@@ -51,16 +57,16 @@ fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, Range<us
 
 impl StorageBackend for Sparse {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.lock().unwrap().0)
+        Ok(self.0.lock().unwrap().len)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let s = self.0.lock().unwrap();
-        if offset + out.len() as u64 > s.0 {
+        if offset + out.len() as u64 > s.len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         for (page, within, range) in pieces(offset, out.len()) {
-            match s.1.get(&page) {
+            match s.pages.get(&page) {
                 Some(bytes) => out[range.clone()].copy_from_slice(&bytes[within..within + range.len()]),
                 None => out[range].fill(0),
             }
@@ -70,8 +76,8 @@ impl StorageBackend for Sparse {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut s = self.0.lock().unwrap();
-        s.0 = len;
-        s.1.retain(|page, _| *page < len / PAGE);
+        s.len = len;
+        s.pages.retain(|page, _| *page < len / PAGE);
         Ok(())
     }
 
@@ -83,8 +89,8 @@ impl StorageBackend for Sparse {
         let mut s = self.0.lock().unwrap();
         for (page, within, range) in pieces(offset, data.len()) {
             let data = &data[range];
-            if s.1.contains_key(&page) || data.iter().any(|b| *b != 0) {
-                let bytes = s.1.entry(page).or_insert_with(|| vec![0; PAGE as usize]);
+            if s.pages.contains_key(&page) || data.iter().any(|b| *b != 0) {
+                let bytes = s.pages.entry(page).or_insert_with(|| vec![0; PAGE as usize]);
                 bytes[within..within + data.len()].copy_from_slice(data);
             }
         }
