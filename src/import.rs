@@ -1,13 +1,16 @@
 //! From decoded spans to the file: the bridge between `ingest` and the store's writer.
 
+mod copies;
+
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::batch::{BatchBuilder, RejectReason, SpanBatch};
 use crate::error::{Error, Result};
-use crate::ingest::{BoxError, Refusal, Reject, Sink};
+use crate::ingest::{BoxError, Refusal, Reject, Sink, claude_code};
 use crate::model::{LogRecord, Resource, Scope, Span};
 use crate::store::Writer;
+use copies::{Copies, Verdict};
 
 /// Rows per batch that travels to the writer, and bytes after which a batch travels with fewer.
 const BATCH_ROWS: usize = 4096;
@@ -38,6 +41,9 @@ pub struct Importer<R> {
     batches: SyncSender<SpanBatch>,
     worker: JoinHandle<(Writer, Result<()>)>,
     rejects: R,
+    copies: Copies,
+    /// Whether the spans that come are of sessions of Claude Code.
+    of_sessions: bool,
 }
 
 impl<R> std::fmt::Debug for Importer<R> {
@@ -50,8 +56,9 @@ impl<R: Rejects> Importer<R> {
     /// An import through this writer.
     pub fn new(writer: Writer, rejects: R) -> Self {
         let (batches, arriving) = sync_channel(BATCHES_IN_FLIGHT);
+        let copies = Copies::new(writer.snapshots());
         let worker = std::thread::spawn(move || work(writer, &arriving));
-        Importer { builder: BatchBuilder::new(), batches, worker, rejects }
+        Importer { builder: BatchBuilder::new(), batches, worker, rejects, copies, of_sessions: false }
     }
 
     fn send(&mut self) -> std::result::Result<(), Stopped> {
@@ -111,9 +118,17 @@ impl<R: Rejects> Sink for Importer<R> {
 
     fn begin_scope(&mut self, scope: &Scope<'_>) {
         self.builder.begin_scope(scope);
+        self.of_sessions = scope.name == claude_code::SCOPE;
     }
 
     fn span(&mut self, span: &Span<'_>) -> Result<(), Refusal> {
+        if self.of_sessions {
+            match self.copies.judge(span).map_err(|e| Refusal::Stop(Box::new(e)))? {
+                Verdict::Older => return Ok(()),
+                Verdict::Taken => {}
+                Verdict::Marked(mark) => self.push(|b| b.push_own_log(&mark))?,
+            }
+        }
         self.push(|b| b.push_span(span))
     }
 

@@ -54,6 +54,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod budget;
 mod caught;
 mod cells;
 pub mod cost;

@@ -46,6 +46,24 @@ pub const PARSED_ATTRIBUTE_BYTES: usize = 1 << 20;
 /// Longest file of scores that is read; it is in memory at once.
 pub const SCORES_FILE_BYTES: usize = 256 << 20;
 
+/// Agents of session files that are open at once; beyond it all of them are closed, and begin anew when they go on.
+pub const OPEN_AGENTS: usize = 4096;
+
+/// Calls of one agent whose records may still come. They come one after the other, now and then with one between.
+pub const OPEN_CALLS: usize = 8;
+
+/// What open calls and tools without an answer may take together; beyond it the oldest tools are given up.
+pub const OPEN_BYTES: usize = 64 << 20;
+
+/// Records of side chains without an agent's id that are remembered, to tell which chain goes on.
+pub const SIDECHAIN_RECORDS: usize = 1 << 20;
+
+/// Records without a session that are held until a session comes.
+pub const HELD_BYTES: usize = 1 << 20;
+
+/// Spans of sessions that an import remembers, to tell copies and older versions; 60 bytes or so each.
+pub const TRACKED_SPANS: usize = 1 << 20;
+
 /// Largest window that a zstd stream may ask for, as a power of two.
 pub const ZSTD_WINDOW_LOG: u32 = 27;
 
@@ -105,9 +123,16 @@ pub const TREE_CHECKS: usize = 100;
 /// recovers the file after a crash.
 pub const WRITER_WAIT_MS: u64 = 2_000;
 
+/// Longest text of a file's budgets: some thousands of them.
+pub const BUDGETS_BYTES: usize = 256 << 10;
+
 /// Longest text of a price book, and longest file of prices that is read.
 pub const PRICE_BOOK_BYTES: usize = 16 << 20;
 /// Most names, rules and prices in it together; a price of one byte takes some hundreds in memory.
 pub const PRICE_BOOK_FIELDS: usize = 1 << 18;
+/// Most rows of a file of prices.
+pub const PRICE_FILE_ROWS: usize = 1 << 16;
+/// Most rows, and most rules, of one model in a price book.
+pub const PRICE_MODEL_ROWS: usize = 1 << 10;
 /// Most price tiers of one row.
 pub const PRICE_TIERS: usize = 16;

@@ -1,18 +1,24 @@
 //! The integration tests, one binary.
 //!
+//! * `claude_code`: session files: calls, tools and agents, whatever the order of files and however often they come
+//! * `cost`: prices of every model against the price list's own program; matching, rows of users, arbitrary bytes
 //! * `derive`: what the spans of one trace say together: rules, captures, properties of arbitrary forests
 //! * `ingest`: decoding and batches against an independent decoding of the same files; malformed, huge and arbitrary
 //!   inputs
 //! * `normalise`: one golden file per dialect with the columns that its captures get
+//! * `priced`: costs of roll-ups against the costs of single spans
 //! * `store`: writing, reading back, sealing, superseding, compacting; crashes, faults and damage
 //! * `stories`: what happened in every capture, as golden files
 //! * `tidy`: rules of style
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod claude_code;
+mod cost;
 mod derive;
 mod ingest;
 mod normalise;
+mod priced;
 mod store;
 mod stories;
 mod tidy;

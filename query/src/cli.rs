@@ -1,10 +1,15 @@
 //! The command line: every option in one place.
 
+mod prices;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use spanfile::budget::Per;
+
+pub(crate) use prices::{PricesArgs, PricesVerb};
 
 /// A single-file trace store for AI agents, and SQL over it.
 #[derive(Debug, Parser)]
@@ -28,7 +33,7 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Run SQL over a file; the same as naming the file alone.
     Query(QueryArgs),
-    /// Read OTLP traces into a file, creating it when it is not there.
+    /// Read OTLP traces, or session files of Claude Code, into a file, creating it when it is not there.
     Ingest(IngestArgs),
     /// Say what a file holds.
     Info(FileArgs),
@@ -38,6 +43,12 @@ pub(crate) enum Verb {
     Compact(FileArgs),
     /// Scores that evaluators or people gave to runs.
     Scores(ScoresArgs),
+    /// What runs cost, by run, agent, model, day and more, and whether budgets hold.
+    Cost(CostArgs),
+    /// Budgets that a file keeps.
+    Budget(BudgetArgs),
+    /// Prices of models: what is known, and what you pay.
+    Prices(PricesArgs),
     /// Ingest the bundled captures into a file and show what is in it.
     Demo(DemoArgs),
 }
@@ -147,7 +158,8 @@ pub(crate) struct IngestArgs {
     /// The .spans file to write to.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Files, folders, patterns, or - for stdin: OTLP protobuf, JSON or JSON lines, also gzip or zstd.
+    /// Files, folders, patterns, or - for stdin: OTLP protobuf, JSON or JSON lines, or sessions of Claude Code;
+    /// also gzip or zstd.
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
     /// Keep rejected records in this file, as they came.
@@ -178,6 +190,163 @@ pub(crate) enum ScoresVerb {
         #[arg(value_name = "SCORES", required = true)]
         inputs: Vec<String>,
     },
+}
+
+/// Costs.
+#[derive(Debug, Args)]
+pub(crate) struct CostArgs {
+    /// The .spans file; a quoted pattern opens several as one.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// What to sum by: model, or run with --as-of and --what-if, unless this says otherwise.
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) by: Option<CostBy>,
+    /// How many rows; 0 for all. 20 unless this says otherwise; all in CSV, JSON and the like.
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// Every call at the prices of this day or moment: 2025-05-01, or RFC 3339.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<String>,
+    /// Calls of one model at the prices of another.
+    #[arg(long, value_name = "MODEL=MODEL", conflicts_with = "as_of")]
+    pub(crate) what_if: Option<String>,
+    /// Compare with the budgets of this TOML file, not with those that the .spans file keeps.
+    #[arg(long, value_name = "TOML", conflicts_with_all = ["as_of", "what_if"])]
+    pub(crate) budgets: Option<PathBuf>,
+    /// Exit with 4 when a budget is over its limit, or may be because a cost is incomplete. The limit is the hard one;
+    /// with soft, either.
+    #[arg(
+        long,
+        value_name = "LIMIT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "hard",
+        conflicts_with_all = ["as_of", "what_if"]
+    )]
+    pub(crate) fail_over: Option<FailOver>,
+    /// With --fail-over: what is known decides, also where a cost is incomplete.
+    #[arg(long, requires = "fail_over")]
+    pub(crate) allow_incomplete: bool,
+    /// Draw for this many columns of characters; the terminal's width, or 100 without one.
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) width: Option<usize>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// What to sum costs by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CostBy {
+    /// One row per run.
+    Run,
+    /// Per session.
+    Session,
+    /// Per end user.
+    User,
+    /// Per agent.
+    Agent,
+    /// Per agent and its version.
+    Version,
+    /// Per workflow.
+    Workflow,
+    /// Per provider and model.
+    Model,
+    /// Per tool whose results model calls read.
+    Tool,
+    /// Per day, UTC, oldest first.
+    Day,
+    /// Per workflow, with the cost of a success.
+    Success,
+    /// Per kind of tokens: input, cache reads, output and so on.
+    Bucket,
+    /// Per budget and what it is for.
+    Budget,
+}
+
+/// Which limit a gate looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOver {
+    /// Soft limits and hard ones.
+    Soft,
+    /// Hard limits.
+    Hard,
+}
+
+/// Budgets.
+#[derive(Debug, Args)]
+pub(crate) struct BudgetArgs {
+    #[command(subcommand)]
+    pub(crate) verb: BudgetVerb,
+}
+
+/// What to do with budgets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BudgetVerb {
+    /// Set a budget, in the place of the one for the same.
+    Set {
+        /// The .spans file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: BudgetKeyArgs,
+        /// USD above which there is a warning.
+        #[arg(long, value_name = "USD", value_parser = spanfile::cost::parse_usd)]
+        soft: Option<i128>,
+        /// USD above which the budget is broken.
+        #[arg(long, value_name = "USD", value_parser = spanfile::cost::parse_usd)]
+        hard: Option<i128>,
+    },
+    /// Take a budget out.
+    Remove {
+        /// The .spans file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        key: BudgetKeyArgs,
+    },
+    /// Show the budgets.
+    List {
+        /// The .spans file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Put the budgets of a TOML file in the place of all that the file has.
+    Import {
+        /// The .spans file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Tables [[budget]] with per, name, every, soft and hard; - for stdin.
+        #[arg(value_name = "TOML")]
+        budgets: PathBuf,
+    },
+    /// Write the budgets as TOML to stdout.
+    Export {
+        /// The .spans file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// What a budget is for.
+#[derive(Debug, Args)]
+pub(crate) struct BudgetKeyArgs {
+    /// What has the budget: run, session, user, agent or day.
+    #[arg(long, value_name = "WHAT", value_parser = per)]
+    pub(crate) per: Per,
+    /// Only this session, user or agent.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// For a user or an agent: for one day, and not for all that the file holds.
+    #[arg(long, value_name = "day", value_parser = ["day"])]
+    pub(crate) every: Option<String>,
+}
+
+fn per(name: &str) -> Result<Per, String> {
+    Per::find(name).ok_or_else(|| format!("one of {}", Per::ALL.map(Per::name).join(", ")))
 }
 
 /// Demo.

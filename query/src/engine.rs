@@ -25,7 +25,7 @@ use crate::catalog::{Database, TABLES};
 use crate::error::{QueryError, Result};
 use crate::naming::{self, Name};
 use crate::provider::STORE_URL;
-use crate::{diagnose, functions, ids, statement, structure};
+use crate::{costs, diagnose, functions, ids, statement, structure};
 
 /// Name of the one catalog.
 const CATALOG: &str = "spanfile";
@@ -177,7 +177,8 @@ impl Engine {
         let s = &self.state;
         let all = s.scalar_functions().keys().chain(s.aggregate_functions().keys()).chain(s.window_functions().keys());
         let mut names: Vec<String> = all.chain(s.table_functions().keys()).cloned().collect();
-        names.extend(structure::names().map(str::to_owned));
+        names.extend(structure::names().chain(costs::FUNCTIONS).map(str::to_owned));
+        names.extend(functions::PRICES.map(str::to_owned));
         names.sort();
         names.dedup();
         names
@@ -198,10 +199,15 @@ impl Engine {
     pub async fn sql(&self, text: &str) -> Result<Query> {
         let mut parsed = statement::parse(text)?;
         structure::name_functions(&mut parsed)?;
+        functions::place_in(&mut parsed)?;
         let mut state = self.state.clone();
         for (name, d) in self.databases() {
             d.refresh()?;
             structure::register(&mut state, &name, &d);
+            costs::register(&mut state, &name, &d);
+            if name == MAIN {
+                functions::register_prices(&mut state, &d).map_err(|e| diagnose::planning(self, text, e))?;
+            }
         }
         state.mark_start_execution();
         let plan = plan(&state, parsed).await.map_err(|e| diagnose::planning(self, text, e))?;

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod budgets;
 mod cancel;
 mod catalog;
 mod costs;
@@ -21,6 +22,7 @@ mod statement;
 mod structure;
 mod views;
 
+pub use budgets::budget_status_sql;
 pub use dialect::SpanfileDialect;
 pub use engine::{Engine, EngineOptions, Query, expand};
 pub use error::{Position, QueryError, Result};

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::parser::{DFParserBuilder, Statement as DfStatement};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, SetExpr, Statement as Sql, visit_expressions};
 use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use crate::dialect::SpanfileDialect;
@@ -94,6 +95,18 @@ pub(crate) fn parse(text: &str) -> Result<DfStatement> {
         (None, _) => Err(QueryError::sql("there is no statement")),
         (Some(s), 0) => check(&s).map(|()| s),
         (Some(_), more) => Err(QueryError::sql(format!("expected one statement, found {}", more + 1))),
+    }
+}
+
+/// Checks that a text is one expression and nothing more.
+pub(crate) fn check_expression(text: &str) -> Result<()> {
+    check_operators(text)?;
+    let parser = Parser::new(&SpanfileDialect).with_recursion_limit(RECURSION_LIMIT).try_with_sql(text);
+    let end = parser.and_then(|mut p| p.parse_expr().map(|_| p.peek_token()));
+    match end {
+        Ok(next) if next.token == Token::EOF => Ok(()),
+        Ok(next) => Err(QueryError::sql(format!("expected the end, found {next}"))),
+        Err(e) => Err(syntax_error(e.into())),
     }
 }
 

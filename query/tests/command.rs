@@ -5,19 +5,19 @@ use std::process::{Command, Output, Stdio};
 
 use crate::data::{Fixture, Span, file, traces};
 
-fn spanfile(args: &[&str]) -> Command {
+pub(crate) fn spanfile(args: &[&str]) -> Command {
     let mut c = Command::new(env!("CARGO_BIN_EXE_spanfile"));
     c.args(args).stdin(Stdio::null());
     c
 }
 
-struct Ran {
-    out: String,
-    err: String,
-    code: i32,
+pub(crate) struct Ran {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) code: i32,
 }
 
-fn ran(o: Output) -> Ran {
+pub(crate) fn ran(o: Output) -> Ran {
     Ran {
         out: String::from_utf8(o.stdout).unwrap(),
         err: String::from_utf8(o.stderr).unwrap(),
@@ -25,11 +25,11 @@ fn ran(o: Output) -> Ran {
     }
 }
 
-fn run(args: &[&str]) -> Ran {
+pub(crate) fn run(args: &[&str]) -> Ran {
     ran(spanfile(args).output().unwrap())
 }
 
-fn feed(args: &[&str], stdin: &str) -> Ran {
+pub(crate) fn feed(args: &[&str], stdin: &str) -> Ran {
     let mut child = spanfile(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
     ran(child.wait_with_output().unwrap())

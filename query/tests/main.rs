@@ -7,11 +7,15 @@
 //! * `render`: golden output of every format,
 //! * `views`: what each view says of captures, and that it is the same as asking the spans,
 //! * `structure`: the tree functions against a walk along parents,
-//! * `command`: the binary, by its stdout, stderr and exit code.
+//! * `cost_views`: that all views of costs agree; prices by time, by name, of one's own,
+//! * `command`: the binary, by its stdout, stderr and exit code,
+//! * `cost`: its verbs `cost` and `budget`, and the view `budget_status`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;
+mod cost;
+mod costs;
 mod data;
 mod dialect;
 mod functions;

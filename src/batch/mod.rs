@@ -232,6 +232,20 @@ impl BatchBuilder {
         })
     }
 
+    /// Adds a log record of our own making: it says nothing of the resource and scope that the spans around it are of.
+    ///
+    /// # Errors
+    /// As [`push_log`](Self::push_log).
+    pub(crate) fn push_own_log(&mut self, log: &LogRecord<'_>) -> Result<(), RejectReason> {
+        let texts = |b: &mut Self| {
+            [&mut b.resource_json, &mut b.scope_name, &mut b.scope_version, &mut b.scope_entries].map(std::mem::take)
+        };
+        let around = texts(self);
+        let pushed = self.push_log(log);
+        [self.resource_json, self.scope_name, self.scope_version, self.scope_entries] = around;
+        pushed
+    }
+
     fn push_event(&mut self, log: &LogRecord<'_>) -> Result<(), RejectReason> {
         let time = optional_time("time", log.time_unix_nano)?;
         let observed = optional_time("observed time", log.observed_time_unix_nano)?;

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use super::model::{Model, Row, Rule};
+use super::names::canonical;
 use super::rates::Layer;
+use crate::limits;
 
 /// Where the bundled rows are from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -131,10 +133,7 @@ impl PriceBook {
             families: self.families.clone(),
             providers: self.providers.clone(),
             by_id: self.by_id.clone(),
-            ids: (0..)
-                .zip(&self.providers)
-                .flat_map(|(p, provider)| (0..).zip(&provider.models).map(move |(m, model)| ((p, model.id.clone()), m)))
-                .collect(),
+            ids: ids(&self.providers),
             aliases: self.aliases.clone(),
             at: None,
         }
@@ -146,6 +145,15 @@ impl Model {
     pub(super) fn of_bundled(&self) -> bool {
         !self.source.is_empty()
     }
+}
+
+/// Places of models by provider and name.
+fn ids(providers: &[Provider]) -> HashMap<(usize, String), usize> {
+    let models = |p: &Provider| p.models.iter().map(|m| m.id.clone()).collect::<Vec<_>>();
+    (0..)
+        .zip(providers)
+        .flat_map(|(p, provider)| (0..).zip(models(provider)).map(move |(m, id)| ((p, id), m)))
+        .collect()
 }
 
 /// A book in the making.
@@ -219,6 +227,9 @@ impl Builder {
             }
         };
         let model = Arc::make_mut(&mut has.models[at]);
+        if rules.len() + model.user_rules.len() > limits::PRICE_MODEL_ROWS {
+            return Err(format!("more than {} rules of one model", limits::PRICE_MODEL_ROWS));
+        }
         match layer {
             Layer::Bundled => model.rules = rules,
             Layer::User => rules.into_iter().for_each(|rule| {
@@ -240,11 +251,15 @@ impl Builder {
             return Err("it ends before it begins".to_owned());
         }
         let model = Arc::make_mut(&mut self.providers[provider].models[model]);
+        if model.row_count() >= limits::PRICE_MODEL_ROWS {
+            return Err(format!("more than {} rows of one model", limits::PRICE_MODEL_ROWS));
+        }
         match layer {
             Layer::Bundled => model.bundled.push(row),
             Layer::User => {
                 // In the order of their beginnings, so that the later one is taken where two hold.
-                let key = |r: &Row| (r.from, r.when.clone(), r.window);
+                // Those for some hours come after those for the whole day.
+                let key = |r: &Row| (r.window.is_some(), r.from, r.when.clone(), r.window);
                 match model.user.binary_search_by(|r| key(r).cmp(&key(&row))) {
                     Ok(at) => model.user[at] = row,
                     Err(at) => model.user.insert(at, row),
@@ -252,6 +267,26 @@ impl Builder {
             }
         }
         Ok(())
+    }
+
+    /// Takes out all that the user gave.
+    pub(super) fn drop_user(&mut self) {
+        self.aliases.clear();
+        self.providers.retain(|p| p.bundled);
+        for provider in &mut self.providers {
+            provider.models.retain(|m| m.of_bundled());
+            for model in provider.models.iter_mut().filter(|m| !m.user.is_empty()) {
+                let model = Arc::make_mut(model);
+                model.user.clear();
+                model.user_rules.clear();
+            }
+        }
+        self.index();
+    }
+
+    fn index(&mut self) {
+        self.by_id = (0..).zip(&self.providers).map(|(at, p)| (p.id.clone(), at)).collect();
+        self.ids = ids(&self.providers);
     }
 
     pub(super) fn alias(&mut self, alias: Alias) -> Result<(), String> {
@@ -272,7 +307,7 @@ impl Builder {
         let mut by_alias = HashMap::new();
         let mut aliases: Vec<Alias> = Vec::new();
         for alias in self.aliases {
-            let key = (alias.alias.to_lowercase(), alias.for_provider.as_ref().map(|p| p.to_lowercase()));
+            let key = (alias.alias.to_lowercase(), alias.for_provider.as_deref().map(canonical));
             match by_alias.get(&key) {
                 // The newer takes the older's place.
                 Some(&at) => {

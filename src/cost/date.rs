@@ -3,7 +3,11 @@
 use super::model::{DAY_NS, SECOND_NS};
 
 /// Nanoseconds since the epoch of `2025-06-10` (its first moment, UTC) or `2025-06-10T12:30:00Z`.
-pub(super) fn parse(text: &str) -> Result<i64, String> {
+///
+/// # Errors
+///
+/// Text that is neither; why.
+pub fn parse(text: &str) -> Result<i64, String> {
     let moment = if text.len() == 10 {
         crate::instant::parse(&format!("{text}T00:00:00Z"))
     } else {
@@ -15,8 +19,8 @@ pub(super) fn parse(text: &str) -> Result<i64, String> {
     })
 }
 
-/// The shortest of both forms.
-pub(super) fn format(instant: i64) -> String {
+/// A moment, in nanoseconds since the epoch, as [`parse`] reads it: a day where it begins one.
+pub fn format(instant: i64) -> String {
     let (year, month, day) = civil(instant.div_euclid(DAY_NS));
     let rest = instant.rem_euclid(DAY_NS);
     let date = format!("{year:04}-{month:02}-{day:02}");

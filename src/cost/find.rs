@@ -1,32 +1,11 @@
-//! From the names in a span to a model of the book.
-//!
-//! The response's model is looked for first, then the request's. Each in this order, and the first that is found is
-//! taken:
-//!
-//! 1. the whole name, as an id of the book or a name that it gives to one model;
-//! 2. the user's aliases;
-//! 3. and 4. the same after a known prefix was taken off: `openai/gpt-5`, `models/gemini-...`, `anthropic.claude-...`;
-//! 5. the whole name with its compact date written with dashes, as one gateway takes them out;
-//! 6. of two that may both answer, the one that says more of the name: a *rule* of the book by which a model answers to
-//!    all names with some beginning (the longest beginning, the user's before bundled ones), or the whole name before a
-//!    date at its end;
-//! 7. the whole name before `-v1:0`, and before a date before that.
-//!
-//! Rules come after whole names, since those are facts about one model, and beside dates, since `gpt-4o-mini-20250101` is
-//! `gpt-4o-mini` even if a rule speaks for all that begins with `gpt-4o`. Nothing matches in the middle of a name. A
-//! region (`us.`, `eu.`) is a part of the name: it has prices of its own, and goes only where a rule says so.
-//!
-//! Who sold the model is told by the provider, else by a prefix of the model's name, else by the form of the name (only
-//! AWS writes `anthropic.claude-...`), else by its family (`claude` is Anthropic's). A family whose weights are open says
-//! nothing when a provider is named that the book does not know. Where several sellers remain and their prices differ,
-//! there is no match.
+//! From the names in a span to a model of the book. The order is told at [`PriceBook::find`].
 
 use std::sync::Arc;
 
 use super::book::{PriceBook, Provider};
 use super::model::{Context, Model, Rule};
 use super::names::{
-    REGIONS, Seller, is_of_aws, seller, with_dashed_date, without_date, without_prefix, without_version,
+    REGIONS, Seller, canonical, is_of_aws, seller, with_dashed_date, without_date, without_prefix, without_version,
 };
 use super::rates::Rates;
 use super::unpriced::{CannotPrice, Unpriced};
@@ -158,7 +137,31 @@ struct Query<'a> {
 }
 
 impl PriceBook {
-    /// The model that a span's provider and models lead to; see the module for the order.
+    /// The model that a span's provider and models lead to.
+    ///
+    /// The response's model is looked for first, then the request's. Each in this order, and the first that is found is
+    /// taken:
+    ///
+    /// 1. the whole name, as an id of the book or a name that it gives to one model;
+    /// 2. the user's aliases, for the name or for what is left of it after a known prefix;
+    /// 3. the whole name after known prefixes: `openai/gpt-5`, `models/gemini-...`, `anthropic.claude-...`;
+    /// 4. either with its compact date written with dashes, as one gateway takes them out;
+    /// 5. of two that may both answer, the one that says more of the name: a *rule* of the book by which a model answers
+    ///    to all names with some beginning (the longest beginning, and the user's before bundled ones), or the whole name
+    ///    before a date at its end;
+    /// 6. the whole name before `-v1:0`, and before a date before that.
+    ///
+    /// Rules come after whole names, since those are facts about one model, and beside dates, since
+    /// `gpt-4o-mini-20250101` is `gpt-4o-mini` even if a rule speaks for all that begins with `gpt-4o`. Nothing matches
+    /// in the middle of a name. A region (`us.`, `eu.`) is a part of the name: it has prices of its own, and goes only
+    /// where a rule says so. What Azure is asked for is a deployment, which may be called anything: no rule answers to
+    /// it, and neither does anything but an alias to the profile of an application at AWS.
+    ///
+    /// Who sold the model is told by the provider, which falls back on those whose models it resells; else by a prefix of
+    /// the model's name, else by the form of the name (only AWS writes `anthropic.claude-...`), else by its family
+    /// (`claude` is Anthropic's). A family whose weights are open says nothing when a provider is named that the book
+    /// does not know, and those who run models themselves have no prices here. Where several sellers remain and their
+    /// prices differ, there is no match.
     ///
     /// # Errors
     ///
@@ -290,18 +293,11 @@ impl PriceBook {
     }
 
     fn by_alias(&self, provider: &str, name: &str) -> Option<Result<Found, CannotPrice>> {
-        let book = match seller(provider) {
-            Some(Seller::Book(id)) => Some(id),
-            _ => None,
-        };
-        let asked = [Some(provider), book, None];
-        let at = asked.into_iter().find_map(|p| self.by_alias.get(&(name.to_owned(), p.map(str::to_owned))))?;
+        let asked = [Some(canonical(provider)), None];
+        let at = asked.into_iter().find_map(|p| self.by_alias.get(&(name.to_owned(), p)))?;
         let alias = &self.aliases[*at];
-        let (to_provider, to_model) = (alias.provider.to_lowercase(), alias.model.to_lowercase());
-        let provider = match seller(&to_provider) {
-            Some(Seller::Book(id)) => self.provider(id),
-            _ => self.provider(&alias.provider).or_else(|| self.provider(&to_provider)),
-        };
+        let (to_provider, to_model) = (canonical(&alias.provider), alias.model.to_lowercase());
+        let provider = self.provider(&to_provider).or_else(|| self.provider(&alias.provider));
         let query = Query { provider: "", name: &to_model, rules: true };
         let found = provider.and_then(|p| {
             let forms = stripped(&to_model, p);

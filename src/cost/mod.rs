@@ -19,8 +19,7 @@
 //!
 //! # From a span to its cost
 //!
-//! [`PriceBook::find`] leads from a span's provider and models to a [`Model`] of the book, or says why there is none; the
-//! order is told at [`Match`] and [`MatchKind`]. [`Match::rates_at`] gives the [`Rates`] at the moment the span began.
+//! [`PriceBook::find`] leads from a span's provider and models to a [`Model`] of the book, or says why there is none. [`Match::rates_at`] gives the [`Rates`] at the moment the span began.
 //! [`Rates::cost`] splits the [`Usage`] into [`Bucket`]s that do not overlap and prices each.
 //!
 //! What has no certain price has none: [`Unpriced`] says why, and nothing is clamped, guessed or taken for zero.
@@ -42,20 +41,25 @@
 
 mod book;
 mod date;
+mod file;
 mod find;
 mod model;
 mod money;
 mod names;
 mod rates;
+mod rows;
 mod text;
 mod unpriced;
 mod usage;
 
 pub use book::{Alias, PriceBook, Source};
+pub use date::{format as format_moment, parse as parse_moment};
+pub use file::{PriceFile, PriceFileError, PriceFormat, write_aliases, write_rows};
 pub use find::{Match, MatchKind, SellerBy};
 pub use model::{Context, Model};
-pub use money::{AttoUsd, PicoUsd, format_usd};
+pub use money::{AttoUsd, PicoUsd, format_usd, parse_usd};
 pub use rates::{Cost, Fact, Layer, NotFromSums, Rates, TierUse};
+pub use rows::{PriceRow, RowChange, RowMatch};
 pub use text::BookError;
 pub use unpriced::{CannotPrice, Unpriced};
 pub use usage::{Bucket, Inconsistent, Usage};

@@ -79,6 +79,11 @@ pub struct Context<'a> {
 /// Service tiers that cost what is in the price list.
 const STANDARD: [&str; 8] = ["", "default", "standard", "standard_only", "auto", "on_demand", "on-demand", "none"];
 
+/// Whether a service tier, in lower case, is the one that prices are listed for.
+pub(super) fn is_standard(tier: &str) -> bool {
+    STANDARD.contains(&tier)
+}
+
 /// What a service tier asks for in the words of the book.
 fn asked(tier: &str) -> Vec<(&'static str, &str)> {
     match tier {
@@ -129,7 +134,7 @@ impl Model {
     pub(super) fn rates(&self, instant: i64, context: Context<'_>, variants: bool) -> Result<Rates, Unpriced> {
         let fail = |why| Unpriced { why, price_key: Some(self.price_key()) };
         let tier = context.service_tier.unwrap_or_default().trim().to_ascii_lowercase();
-        let is_standard = STANDARD.contains(&tier.as_str());
+        let is_standard = is_standard(&tier);
         let asked = if is_standard { Vec::new() } else { asked(&tier) };
         let held = self.held(instant, if variants { &asked } else { &[] });
         let Some(base) = held.base else { return Err(fail(CannotPrice::NotValidThen)) };
@@ -161,6 +166,7 @@ impl Model {
                 (false, Some((key, value))) => TierUse::Variant(format!("{key}:{value}")),
                 (false, None) => TierUse::NotInBook(tier),
             },
+            constant: self.constant_around(instant),
         })
     }
 
@@ -210,9 +216,21 @@ impl Model {
     /// Whether the same prices hold at every moment from `t0` up to and including `t1`.
     pub fn constant_between(&self, t0: i64, t1: i64, context: Context<'_>) -> bool {
         let tier = context.service_tier.unwrap_or_default().trim().to_ascii_lowercase();
-        let asked = if STANDARD.contains(&tier.as_str()) { Vec::new() } else { asked(&tier) };
+        let asked = if is_standard(&tier) { Vec::new() } else { asked(&tier) };
         let at_start = self.held(t0, &asked);
         self.changes(t0, t1).into_iter().all(|t| self.held(t, &asked) == at_start)
+    }
+
+    /// The last moment up to this one, and the first after it, at which another row may begin to hold.
+    fn constant_around(&self, instant: i64) -> (Option<i64>, Option<i64>) {
+        let rows = || self.user.iter().chain(&self.bundled);
+        let ends = || rows().flat_map(|r| [r.from, r.to]).flatten();
+        let seconds = || rows().filter_map(|r| r.window).flat_map(|(from, to)| [from, to]);
+        let time = |second: u32| i64::from(second) * SECOND_NS;
+        let since = |second: u32| (instant.rem_euclid(DAY_NS) - time(second)).rem_euclid(DAY_NS);
+        let before = seconds().filter_map(|s| instant.checked_sub(since(s)));
+        let after = seconds().filter_map(|s| instant.checked_add(DAY_NS - since(s)));
+        (ends().filter(|&t| t <= instant).chain(before).max(), ends().filter(|&t| t > instant).chain(after).min())
     }
 
     /// Moments after `t0` up to `t1` at which other rows may begin to hold.

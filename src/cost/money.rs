@@ -23,9 +23,8 @@ pub(super) fn parse_decimal(text: &str, scale: u32) -> Result<i128, String> {
         None => (text, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_number = !(whole.is_empty() && fraction.is_empty())
-        && !(mantissa.contains('.') && fraction.is_empty())
-        && whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
+    let has_digits = if mantissa.contains('.') { !fraction.is_empty() } else { !whole.is_empty() };
+    let is_number = has_digits && whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
     if !is_number || mantissa.len() > 64 {
         return Err(format!("{:?} is no decimal number such as 2.50, zero or more", shown(text)));
     }
@@ -43,14 +42,14 @@ pub(super) fn parse_decimal(text: &str, scale: u32) -> Result<i128, String> {
         return Err(format!("{text} has more than {} decimals", scale.min(12)));
     }
     if significant.len() as i64 + power > MAX_WHOLE_DIGITS {
-        return Err(format!("{text} is larger than any price"));
+        return Err(format!("{text} is too large for an amount"));
     }
-    let number: i128 = significant.parse().map_err(|_| format!("{text} is larger than any price"))?;
+    let number: i128 = significant.parse().map_err(|_| format!("{text} is too large for an amount"))?;
     u32::try_from(zeros)
         .ok()
         .and_then(|z| 10i128.checked_pow(z))
         .and_then(|p| number.checked_mul(p))
-        .ok_or_else(|| format!("{text} is larger than any price"))
+        .ok_or_else(|| format!("{text} is too large for an amount"))
 }
 
 fn shown(text: &str) -> String {
@@ -82,6 +81,19 @@ pub(super) fn format_decimal(value: i128, scale: u32) -> String {
 /// ```
 pub fn format_usd(pico: PicoUsd) -> String {
     format_decimal(pico, 12)
+}
+
+/// Dollars as decimal text, to pico-dollars: digits, a point, digits, perhaps an exponent; no sign, no currency.
+///
+/// ```
+/// assert_eq!(spanfile::cost::parse_usd("2.50"), Ok(2_500_000_000_000));
+/// assert!(spanfile::cost::parse_usd("-1").is_err());
+/// ```
+///
+/// # Errors
+/// What is wrong with the text, below zero included; nothing is rounded.
+pub fn parse_usd(text: &str) -> Result<PicoUsd, String> {
+    parse_decimal(text, 12)
 }
 
 /// Atto-dollars to pico-dollars, half to even.

@@ -266,6 +266,15 @@ pub(super) fn seller(name: &str) -> Option<Seller> {
     }
 }
 
+/// The book's name of a provider, if it is one of the book's; else the name in lower case.
+pub(super) fn canonical(name: &str) -> String {
+    let lower = name.to_lowercase();
+    match seller(&lower) {
+        Some(Seller::Book(id)) => id.to_owned(),
+        _ => lower,
+    }
+}
+
 /// Regions that stand before a model's name at AWS, with the models' maker after the dot.
 pub(super) const REGIONS: [&str; 9] = ["us", "eu", "apac", "au", "jp", "in", "us-gov", "ca", "global"];
 

@@ -121,6 +121,9 @@ pub struct Rates {
     pub window: Option<(u32, u32)>,
     /// What the service tier did.
     pub tier: TierUse,
+    /// Moments between which these rates hold without a change, whatever row is responsible: the first of them, and the
+    /// first after them. Within, [`Match::rates_at`](super::Match::rates_at) gives equal rates for the same context.
+    pub constant: (Option<i64>, Option<i64>),
 }
 
 /// What a usage costs. The total is the sum of the buckets, each rounded once, half to even.

@@ -54,9 +54,11 @@ impl PriceBook {
     ///
     /// # Errors
     ///
-    /// When the compressor fails.
+    /// When the book is too large to be read again, or the compressor fails.
     pub fn encode(&self) -> std::io::Result<Vec<u8>> {
-        zstd::bulk::compress(self.to_text().as_bytes(), 12)
+        let text = self.to_text();
+        check_size(&text).map_err(std::io::Error::other)?;
+        zstd::bulk::compress(text.as_bytes(), 12)
     }
 
     /// Reads what [`PriceBook::encode`] wrote.
@@ -70,9 +72,6 @@ impl PriceBook {
         decoder.window_log_max(limits::ZSTD_WINDOW_LOG).map_err(fail)?;
         let mut text = String::new();
         decoder.take(limits::PRICE_BOOK_BYTES as u64 + 1).read_to_string(&mut text).map_err(fail)?;
-        if text.len() > limits::PRICE_BOOK_BYTES {
-            return Err(BookError::Compressed(format!("more than {} bytes", limits::PRICE_BOOK_BYTES)));
-        }
         PriceBook::from_text(&text)
     }
 
@@ -82,9 +81,7 @@ impl PriceBook {
     }
 
     pub(super) fn from_text(text: &str) -> Result<PriceBook, BookError> {
-        if text.bytes().filter(u8::is_ascii_whitespace).count() > limits::PRICE_BOOK_FIELDS {
-            return Err(BookError::Compressed(format!("more than {} fields", limits::PRICE_BOOK_FIELDS)));
-        }
+        check_size(text)?;
         let mut builder = Builder::default();
         let mut lines = (1..).zip(text.lines());
         let first = lines.next().map(|(_, l)| l);
@@ -147,6 +144,15 @@ impl PriceBook {
         out.push(String::new());
         out.join("\n")
     }
+}
+
+fn check_size(text: &str) -> Result<(), BookError> {
+    let fields = text.bytes().filter(u8::is_ascii_whitespace).count();
+    if text.len() > limits::PRICE_BOOK_BYTES || fields > limits::PRICE_BOOK_FIELDS {
+        let (bytes, most) = (limits::PRICE_BOOK_BYTES, limits::PRICE_BOOK_FIELDS);
+        return Err(BookError::Compressed(format!("more than {bytes} bytes or {most} fields")));
+    }
+    Ok(())
 }
 
 fn record(text: &str, layer: &mut Layer, builder: &mut Builder) -> Result<(), String> {

@@ -26,7 +26,7 @@ pub enum CostBasis {
     /// Its reported cost is the sum of calls below it, which count instead.
     Superseded,
     /// Its tokens count, but input or output is unknown, so that they have no price.
-    Partial,
+    Incomplete,
     /// Its tokens count, but contradict each other, so that they have no price.
     Inconsistent,
 }
@@ -39,7 +39,7 @@ impl CostBasis {
         CostBasis::Computed,
         CostBasis::Covered,
         CostBasis::Superseded,
-        CostBasis::Partial,
+        CostBasis::Incomplete,
         CostBasis::Inconsistent,
     ];
 
@@ -51,7 +51,7 @@ impl CostBasis {
             CostBasis::Computed => "computed",
             CostBasis::Covered => "covered",
             CostBasis::Superseded => "superseded",
-            CostBasis::Partial => "partial",
+            CostBasis::Incomplete => "incomplete",
             CostBasis::Inconsistent => "inconsistent",
         }
     }
@@ -160,7 +160,7 @@ fn of_tokens(row: &SpanRow<'_>) -> CostBasis {
     if !tokens.is_consistent() {
         CostBasis::Inconsistent
     } else if tokens.input.is_none() || (needs_output && tokens.output.is_none()) {
-        CostBasis::Partial
+        CostBasis::Incomplete
     } else {
         CostBasis::Computed
     }

@@ -5,7 +5,7 @@
 //! that carries usage saw the call itself. So a span counts if and only if it carries usage and nothing below it does.
 
 use super::structure::{NONE, Tree};
-use super::view::SpanRow;
+use super::view::{LogRow, SpanRow};
 use crate::normalise::Kind;
 
 /// Which spans count; reused from trace to trace.
@@ -13,6 +13,8 @@ use crate::normalise::Kind;
 pub(super) struct Counted {
     pub(super) usage: Vec<bool>,
     pub(super) cost: Vec<bool>,
+    /// Whether the same call is in another trace, and counts there.
+    pub(super) elsewhere: Vec<bool>,
     weights: Vec<Weight>,
     below: Vec<Weight>,
     by_response: Vec<u32>,
@@ -63,6 +65,19 @@ impl Counted {
         );
     }
 
+    /// Takes out the calls that count in another trace.
+    pub(super) fn take_out(&mut self, logs: &[LogRow<'_>], tree: &Tree) {
+        self.elsewhere.clear();
+        self.elsewhere.resize(self.usage.len(), false);
+        for log in logs.iter().filter(|log| log.name == Some(COUNTED_ELSEWHERE)) {
+            if let Some(i) = tree.position(u64::from_be_bytes(log.span_id.0)) {
+                self.elsewhere[i as usize] = true;
+                self.usage[i as usize] = false;
+                self.cost[i as usize] = false;
+            }
+        }
+    }
+
     /// One response that two instrumentations recorded side by side counts once.
     ///
     /// Providers give every response an id of its own, so a retry has another. Equal ids with unequal usage are left
@@ -101,6 +116,9 @@ impl Counted {
         self.by_response = ids;
     }
 }
+
+/// Log record that marks a call as one that is in another trace too, and counts there.
+pub(crate) const COUNTED_ELSEWHERE: &str = "spanfile.counted_elsewhere";
 
 /// Most spans with one response id that are compared with each other.
 const RESPONSES_COMPARED: usize = 64;

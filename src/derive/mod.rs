@@ -40,6 +40,7 @@ use basis::Bases;
 pub use basis::CostBasis;
 use calls::{Calls, is_tool};
 pub use canonical::{Canonicaliser, hash};
+pub(crate) use counted::COUNTED_ELSEWHERE;
 use counted::Counted;
 use handoffs::Ends;
 use rollup::{Errors, UsageIndex};
@@ -85,7 +86,8 @@ pub struct SpanDerived<'a> {
     pub handoff_from: Option<Cow<'a, str>>,
     /// Of handoffs: who took over.
     pub handoff_to: Option<Cow<'a, str>>,
-    /// The span that shows the same call and tells more about it.
+    /// The span that shows the same call and tells more about it. The span's own id when that one is in another trace,
+    /// as of a session that was resumed into another file.
     pub duplicate_of: Option<SpanId>,
     /// Whether the span failed: by its own status, or by that of a duplicate of it.
     pub failed: bool,
@@ -171,6 +173,7 @@ impl Deriver {
         }
         self.calls.decide(rows, &self.tree, &self.args);
         self.counted.decide(rows, &self.tree, &self.calls.echo);
+        self.counted.take_out(logs, &self.tree);
         self.bases.decide(rows, &self.tree, &self.counted.usage, &self.counted.cost);
         self.agents.decide(rows, &self.tree, &self.calls);
         let ends = handoffs::decide(rows, &self.agents, &self.calls.duplicate_of, &mut self.canonical);
@@ -218,7 +221,11 @@ impl Deriver {
             is_agent_run: self.agents.is_run[i],
             handoff_from: ends.and_then(|e| e.from.clone()),
             handoff_to: ends.and_then(|e| e.to.clone()),
-            duplicate_of: kept.map(|k| rows[k as usize].span_id),
+            duplicate_of: if self.counted.elsewhere[i] {
+                Some(row.span_id)
+            } else {
+                kept.map(|k| rows[k as usize].span_id)
+            },
             failed: self.calls.failed[i],
             error_type: row.error_type.or_else(|| told?.error_type),
             error_message: row.status_message.or_else(|| told?.status_message),

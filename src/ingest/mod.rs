@@ -1,10 +1,12 @@
-//! From bytes to spans: OTLP protobuf, OTLP JSON and JSON lines, each also as gzip or zstd, told apart by content.
+//! From bytes to spans: OTLP protobuf, OTLP JSON and JSON lines, session files of Claude Code, each also as gzip or
+//! zstd, told apart by content.
 //!
 //! [`ingest`] reads one input and hands what it decodes to a [`Sink`], in the order of the input, borrowed from its
 //! buffer. Memory stays bounded whatever the input's size: a document or `ResourceSpans` of ordinary size is decoded in
 //! one piece, a longer one is walked span by span (the bounds are in `limits`). What cannot be decoded is handed over
 //! verbatim as a [`Reject`], and decoding goes on behind it.
 
+pub(crate) mod claude_code;
 mod compression;
 pub mod inputs;
 mod json;
@@ -162,10 +164,13 @@ pub fn ingest(source: &str, reader: impl Read, sink: &mut dyn Sink) -> Result<Su
     let done = match sniff::format(&mut window) {
         Ok(Format::Empty) => out.empty(&mut window),
         Ok(Format::Json) => json::read(&mut window, &mut out),
+        Ok(Format::ClaudeCode) => claude_code::read(&mut window, &mut out),
         Ok(Format::Proto(framing)) => proto::read(&mut window, framing, &mut out),
-        Ok(Format::Unknown) => {
-            out.reject_rest(&mut window, None, "neither OTLP JSON nor OTLP protobuf, nor gzip or zstd of these")
-        }
+        Ok(Format::Unknown) => out.reject_rest(
+            &mut window,
+            None,
+            "neither OTLP JSON nor OTLP protobuf nor a session file of Claude Code, nor gzip or zstd of these",
+        ),
         Err(e) => Err(e.into()),
     };
     match done {

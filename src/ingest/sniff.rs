@@ -5,6 +5,7 @@
 
 use std::io;
 
+use super::claude_code;
 use super::window::Window;
 
 /// What an input is.
@@ -14,6 +15,8 @@ pub(super) enum Format {
     Empty,
     /// JSON documents or JSON lines.
     Json,
+    /// Lines of a session file of Claude Code.
+    ClaudeCode,
     /// Protobuf messages.
     Proto(Framing),
     /// None of these.
@@ -34,11 +37,22 @@ pub(super) enum Framing {
 /// How much of the input is looked at.
 const HEAD_BYTES: usize = 4096;
 
+/// How much of text: what comes first in a line may be long.
+const LINES_BYTES: usize = 64 << 10;
+
 /// Tells the format.
 pub(super) fn format(window: &mut Window<'_>) -> io::Result<Format> {
     window.ensure(HEAD_BYTES)?;
     let head = window.bytes();
-    Ok(of(&head[..head.len().min(HEAD_BYTES)]))
+    let format = of(&head[..head.len().min(HEAD_BYTES)]);
+    if format != Format::Json {
+        return Ok(format);
+    }
+    window.ensure(LINES_BYTES)?;
+    let head = window.bytes();
+    let head = &head[..head.len().min(LINES_BYTES)];
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    Ok(if claude_code::begins(text) { Format::ClaudeCode } else { Format::Json })
 }
 
 fn of(head: &[u8]) -> Format {

@@ -8,6 +8,9 @@ use crate::model::{Attributes, Value};
 /// Google's agent kit counts reasoning twice in its output when the model is not Google's own.
 const ADDS_REASONING_TWICE: &str = "gcp.vertex.agent";
 
+/// Claude Code writes down what the API said, which counts cached input apart.
+const COUNTS_CACHE_APART: &str = "claude_code";
+
 /// Columns that say how much was used.
 const COLUMNS: [usize; 11] = [
     col::INPUT_TOKENS,
@@ -61,7 +64,7 @@ pub(crate) fn finish(
         let written = row.int(col::CACHE_WRITE_TOKENS).unwrap_or(0).max(0);
         // Cached tokens are a part of an inclusive input; when they exceed it, the source counted them apart.
         match read.checked_add(written) {
-            Some(cached) if cached > input => {
+            Some(cached) if cached > input || scope == COUNTS_CACHE_APART => {
                 if let Some(inclusive) = input.checked_add(cached) {
                     row.set(col::INPUT_TOKENS, Cell::Int(inclusive));
                     converted(col::INPUT_TOKENS);

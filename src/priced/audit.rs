@@ -102,7 +102,10 @@ impl Audit {
         w.id(Some(&trace.0));
         w.id(Some(&s.span.0));
         w.text(Some(finding.reason));
-        w.flag(Some(finding.missing));
+        let unpriced = outcome.filter(|_| finding.missing);
+        w.flag(Some(!finding.missing));
+        w.count(unpriced.map_or(0, |o| o.unpriced_spans));
+        w.int(Some(unpriced.map_or(0, |o| o.unpriced_tokens)));
         w.text(s.name);
         w.text(s.used.kind);
         w.text(s.used.agent);

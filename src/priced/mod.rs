@@ -1,7 +1,7 @@
 //! What runs cost: the roll-ups of a file with the prices of a book applied.
 //!
-//! Segments hold no money but what sources reported, so that prices can change. Here they meet: [`Snapshot::priced_uses`]
-//! prices the rows of `usage` of each portion of a file, [`Snapshot::priced_steps`] its spans, where single calls matter.
+//! Segments hold no money but what sources reported, so that prices can change. Here they meet: [`Portion::priced_uses`]
+//! prices the rows of `usage` of each portion of a file, [`Portion::priced_steps`] its spans, where single calls matter.
 //! Both price by the same rules, and a test holds that they agree to the last digit.
 //!
 //! | module | does |

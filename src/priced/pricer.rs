@@ -255,7 +255,7 @@ impl<'p> Pricer<'p> {
         match basis {
             Some(CostBasis::Reported | CostBasis::Covering) => Ok(self.reported(u)),
             Some(CostBasis::Computed) => self.computed(u),
-            Some(CostBasis::Partial) => Ok(self.without(u, "partial_usage", u.counted)),
+            Some(CostBasis::Incomplete) => Ok(self.without(u, "incomplete_usage", u.counted)),
             Some(CostBasis::Inconsistent) => Ok(self.without(u, "inconsistent_usage", u.counted)),
             Some(CostBasis::Covered | CostBasis::Superseded) | None if u.unaccounted > 0 => {
                 Ok(self.without(u, "no_usage", 0))
@@ -320,7 +320,7 @@ impl<'p> Pricer<'p> {
 
     fn unpriced(&mut self, u: &Use<'_>, e: &Unpriced) -> Outcome {
         let why = match e.why {
-            CannotPrice::Incomplete(_) => "partial_usage",
+            CannotPrice::Incomplete(_) => "incomplete_usage",
             CannotPrice::Inconsistent(_) => "inconsistent_usage",
             _ => e.why.name(),
         };

@@ -91,6 +91,12 @@ impl<'a> Tokens<'a> {
     }
 }
 
+/// What is priced: embeddings and searches put out no tokens, whether the source says so or not.
+fn of_kind(tokens: Usage, kind: Option<&str>) -> Usage {
+    let silent = matches!(kind, Some("embedding" | "reranker" | "retrieval")) && tokens.input.is_some();
+    Usage { output: tokens.output.or(silent.then_some(0)), ..tokens }
+}
+
 fn count(column: &Int<'_>, row: usize) -> u64 {
     column.at(row).and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
 }
@@ -144,7 +150,7 @@ pub(super) fn price_usage(portion: &Portion, pricer: &mut Pricer<'_>, sums: &mut
                 calls: count(calls, row),
                 counted: count(counted, row),
                 unaccounted: count(unaccounted, row),
-                tokens: tokens.at(row),
+                tokens: of_kind(tokens.at(row), kind.at(row)),
                 total_tokens: tokens.total.at(row),
                 max_input: max_input.at(row),
                 reported: reported.at(row),
@@ -279,7 +285,7 @@ pub(super) fn spans_of(batch: &RecordBatch) -> impl Iterator<Item = (TraceId, Sp
             counted: u64::from(counted),
             unaccounted: 0,
             // Tokens that do not count are not those of a use.
-            tokens: if usage_counted == Some(true) { own.0 } else { Usage::default() },
+            tokens: if usage_counted == Some(true) { of_kind(own.0, kind.at(row)) } else { Usage::default() },
             total_tokens: own.1.filter(|_| usage_counted == Some(true)),
             max_input: None,
             reported: own.2.filter(|_| cost_counted == Some(true)),

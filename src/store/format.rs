@@ -71,6 +71,8 @@ pub(super) enum LogBody {
     Prices { rows: u64, hash: Hash },
     /// A remark.
     Note { text: String },
+    /// The budgets changed.
+    Budgets { text: String },
 }
 
 /// Rows of an older segment that are no longer live.
@@ -263,6 +265,13 @@ mod tests {
     /// The fields in order; integers above 250 take a marker byte and 2, 4 or 8 bytes, signed ones are zigzag.
     const GOLDEN_SEAL: &str = "05fd0000f4dba3e40c310007fb2c0102000c2800010c0101fd0000f4dba3e40c310a060101fbe5ff02\
         abababababababababababababababababababababababababababababababab0103010a04000000000000";
+
+    #[test]
+    fn the_encoding_of_budgets_stands_still() {
+        let body = LogBody::Budgets { text: "x".into() };
+        let (bytes, _) = encode_log(Path::new("a"), &LogEntry { body, ..entry() }, &[0; 32]).unwrap();
+        assert_eq!(hex(&bytes[..bytes.len() - 64]), "05fd0000f4dba3e40c31040178");
+    }
 
     #[test]
     fn a_log_entry_out_of_place_is_refused() {

@@ -4,6 +4,7 @@
 //! lies in it, `chunks` cuts segments into pages, `state` replays the log, `prices` keeps the price book, `snapshot` is what
 //! readers see, `writer` and `seal` are how rows get in, `compact` rewrites, `verify` checks all of it.
 
+mod budgets;
 mod checked;
 mod chunks;
 mod compact;
@@ -62,6 +63,17 @@ struct Shared {
     writer_open: AtomicBool,
     /// Whether the file says that this process writes to it.
     named: AtomicBool,
+}
+
+/// Takes snapshots of the file that a writer writes to.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshots(Arc<Shared>);
+
+impl Snapshots {
+    /// As of the newest commit.
+    pub(crate) fn newest(&self) -> Result<Snapshot> {
+        self.0.snapshot()
+    }
 }
 
 /// Sizes and counts of a file, as of one commit.

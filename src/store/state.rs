@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use parquet::file::metadata::ParquetMetaData;
 use redb::{ReadTransaction, ReadableTable};
 
+use super::budgets::BudgetsDesc;
 use super::chunks;
 use super::file::{File, guarded, redb_error};
 use super::format::{self, Hash, Head, Info, LogBody, SegmentDesc, Superseded, TailHeader};
@@ -70,6 +71,8 @@ pub(super) struct State {
     pub(super) tail: BTreeMap<u64, Arc<TailHeader>>,
     /// The price book, when there is one.
     pub(super) prices: Option<BookDesc>,
+    /// The budgets, when there are any.
+    pub(super) budgets: Option<BudgetsDesc>,
 }
 
 impl State {
@@ -88,6 +91,7 @@ impl State {
                 segments: BTreeMap::new(),
                 tail: BTreeMap::new(),
                 prices: None,
+                budgets: None,
             },
         };
         state.follow_log(path, txn, &head)?;
@@ -150,6 +154,7 @@ impl State {
                 }
             }
             LogBody::Prices { hash, .. } => self.prices = Some(BookDesc::new(hash)),
+            LogBody::Budgets { text } => self.budgets = Some(BudgetsDesc::new(sequence, text)),
             LogBody::Note { .. } => {}
         }
         Ok(())

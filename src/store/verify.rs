@@ -73,6 +73,9 @@ pub(super) fn verify(snapshot: &Snapshot) -> Result<VerifyReport> {
     if let Err(e) = snapshot.own_price_book() {
         report.add(e)?;
     }
+    if let Err(e) = snapshot.budgets() {
+        report.add(e)?;
+    }
     for &sequence in snapshot.state().tail.keys() {
         report.tail_batches += 1;
         if let Err(e) = snapshot.tail_batch(sequence) {

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use arrow::compute::concat_batches;
 
-use super::Shared;
 use super::seal::{Change, Drain};
 use super::snapshot::assemble;
 use super::tail;
+use super::{Shared, Snapshots};
 use crate::batch::SpanBatch;
 use crate::error::{Error, Result};
 use crate::model::TraceId;
@@ -88,6 +88,11 @@ impl Writer {
             t.spans += spans;
             t.last = last;
         }
+    }
+
+    /// Snapshots of what has been committed, for whoever hands over rows.
+    pub(crate) fn snapshots(&self) -> Snapshots {
+        Snapshots(self.shared.clone())
     }
 
     fn engine(&self, e: impl ToString) -> Error {

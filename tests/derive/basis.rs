@@ -78,7 +78,7 @@ fn tokens_that_have_no_price_say_why() {
     rows[1].tokens.cache_read = Some(11);
     rows[2].tokens.input = Some(10);
     rows[3].tokens.reasoning = Some(6);
-    assert_eq!(bases(&rows), [Some(Partial), Some(Inconsistent), Some(Computed), Some(Inconsistent)]);
+    assert_eq!(bases(&rows), [Some(Incomplete), Some(Inconsistent), Some(Computed), Some(Inconsistent)]);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn golden(name: &str, captures: &[&str]) {
 }
 
 /// Compares with a golden file, or writes it.
-fn compare(name: &str, got: &str) {
+pub(crate) fn compare(name: &str, got: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden").join(name);
     if std::env::var_os("SPANFILE_BLESS").is_some() {
         std::fs::write(&path, got).unwrap();
@@ -64,6 +64,12 @@ fn compare(name: &str, got: &str) {
 #[test]
 fn otel_gen_ai() {
     golden("otel_gen_ai.txt", &["openai-otelv2.normal.jsonl", "litellm-native.normal.jsonl"]);
+}
+
+#[test]
+fn claude_code() {
+    let files = ["orders.jsonl", "orders/subagents/agent-a1b2c3d.jsonl", "sidechain.jsonl"];
+    golden("claude_code.txt", &files.map(|f| format!("claude_code/{f}")).each_ref().map(String::as_str));
 }
 
 #[test]

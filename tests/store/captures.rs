@@ -33,7 +33,7 @@ fn files_below(folder: &Path, out: &mut Vec<PathBuf>) {
 }
 
 /// The captures: the full set where it is, else those in the repository. One format of each is enough here.
-fn captures() -> Vec<PathBuf> {
+pub(crate) fn captures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let full = root.join("../shared/data/captures");
     let mut out = Vec::new();
@@ -59,7 +59,7 @@ fn import(store: &Store, paths: &[PathBuf]) {
 }
 
 /// Every value of every row as text, rows sorted: the order of segments is not part of what a file holds.
-fn contents(store: &Store) -> Vec<String> {
+pub(crate) fn contents(store: &Store) -> Vec<String> {
     let snapshot = store.snapshot().unwrap();
     let mut out = Vec::new();
     for table in Table::ALL {

@@ -3,6 +3,8 @@
 /// How much memory a test takes.
 pub(crate) mod allocations;
 mod basics;
+/// Budgets in the log.
+mod budgets;
 pub(crate) mod captures;
 /// Seeds and amounts.
 pub(crate) mod chance;

@@ -61,7 +61,7 @@ impl<'b> Row<'b> {
         array.is_valid(self.row).then(|| array.value(self.row))
     }
 
-    fn start(&self) -> i64 {
+    pub(crate) fn start(&self) -> i64 {
         self.batch.column_by_name("start_time").unwrap().as_primitive::<TimestampNanosecondType>().value(self.row)
     }
 }

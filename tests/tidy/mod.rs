@@ -43,6 +43,18 @@ fn data_flows_one_way() {
             "src/scores",
             &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "crate::normalise", "redb::"],
         ),
+        (
+            "src/cost",
+            &[
+                "crate::store",
+                "crate::segment",
+                "crate::scan",
+                "crate::ingest",
+                "crate::normalise",
+                "crate::derive",
+                "redb::",
+            ],
+        ),
         ("src/batch", &["crate::store", "crate::scan", "crate::ingest", "redb::"]),
         ("src/derive", &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "redb::"]),
         ("src/segment", &["crate::store", "crate::scan", "crate::ingest", "redb::"]),

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
+use datafusion::arrow::array::{
+    ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
+};
 use datafusion::common::Result as DfResult;
+use spanfile::budget::Budget;
+use spanfile::schema::{USD_PRECISION, USD_SCALE};
 use spanfile::{Snapshot, Table};
 
 use crate::provider::{FileView, store_error};
@@ -22,6 +26,15 @@ pub(super) const SEGMENTS: [(&str, &str, &str); 12] = [
     ("min_start_time", "", "First start of a span."),
     ("max_start_time", "", "Last start of a span."),
     ("max_end_time", "", "Last end of a span."),
+];
+
+/// Columns of `budgets`: name, unit and meaning.
+pub(super) const BUDGETS: [(&str, &str, &str); 5] = [
+    ("scope", "", "What has the budget: run, session, user, agent or day."),
+    ("name", "", "The one session, user or agent that has it; NULL for each."),
+    ("every", "", "day when it is for one day; NULL when it is for all that the file holds."),
+    ("soft_usd", "USD", "Above this there is a warning."),
+    ("hard_usd", "USD", "Above this it is broken."),
 ];
 
 /// Columns of `meta`: name, unit and meaning.
@@ -61,6 +74,31 @@ pub(super) fn segments(files: &[FileView]) -> DfResult<RecordBatch> {
         ("min_start_time", bound(|t| t.0), true),
         ("max_start_time", bound(|t| t.1), true),
         ("max_end_time", bound(|t| t.2), true),
+    ])?)
+}
+
+/// One row per budget; files that keep the same budget give one row.
+pub(super) fn budgets(files: &[FileView]) -> DfResult<RecordBatch> {
+    let mut rows: Vec<Budget> = Vec::new();
+    for f in files {
+        for budget in f.snapshot.budgets().map_err(store_error)?.iter() {
+            if !rows.contains(budget) {
+                rows.push(budget.clone());
+            }
+        }
+    }
+    let text = |of: fn(&Budget) -> Option<&str>| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<StringArray>()) };
+    let usd = |of: fn(&Budget) -> Option<i128>| -> DfResult<ArrayRef> {
+        let amounts = rows.iter().map(of).collect::<Decimal128Array>();
+        Ok(Arc::new(amounts.with_precision_and_scale(USD_PRECISION, USD_SCALE)?))
+    };
+    let [scope, name, every, soft, hard] = BUDGETS.map(|(name, ..)| name);
+    Ok(RecordBatch::try_from_iter_with_nullable([
+        (scope, text(|b| Some(b.key.per.name())), false),
+        (name, text(|b| b.key.name.as_deref()), true),
+        (every, text(|b| b.key.every_day.then_some("day")), true),
+        (soft, usd(|b| b.soft)?, true),
+        (hard, usd(|b| b.hard)?, true),
     ])?)
 }
 

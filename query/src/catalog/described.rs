@@ -8,7 +8,7 @@ use datafusion::catalog::SchemaProvider;
 use datafusion::common::{Result, internal_err};
 use spanfile::Table;
 
-use super::{Database, TABLES, about};
+use super::{Database, TABLES, about, prices};
 use crate::costs::CostTable;
 use crate::views;
 
@@ -47,6 +47,8 @@ fn row_of(table: &str) -> &'static str {
         }
         "synthetic_calls" => "Tool calls that no span records, as the outputs of LLM calls tell of them.",
         "scores" => "Results of evaluations.",
+        "prices" => "The price book that applies: one row per model, time, service tier and threshold.",
+        "budgets" => "Budgets that the files keep, one row each.",
         "segments" => "Sealed segments of the files, one row each.",
         "meta" => "Facts about the files, one row each.",
         "tables" => "Tables and views, one row each.",
@@ -96,7 +98,11 @@ fn meanings(table: &str) -> Vec<(&'static str, &'static str, &'static str, &'sta
     if let Some(view) = views::find(table) {
         return view.columns().into_iter().map(|c| (c.name, c.unit, "view", c.meaning)).collect();
     }
+    if table == "prices" {
+        return prices::columns().into_iter().map(|(name, unit, meaning)| (name, unit, "computed", meaning)).collect();
+    }
     let columns: &[(&str, &str, &str)] = match table {
+        "budgets" => &about::BUDGETS,
         "segments" => &about::SEGMENTS,
         "meta" => &about::META,
         "tables" => &OF_TABLES,

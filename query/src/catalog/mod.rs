@@ -10,16 +10,18 @@ use datafusion::catalog::{MemoryCatalogProvider, MemoryCatalogProviderList, Sche
 use datafusion::common::{DataFusionError, Result as DfResult, internal_err};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::TableType;
+use datafusion::logical_expr::{LogicalPlan, TableType};
 use spanfile::{Options, Store, Table};
 
 use crate::costs::{CostCache, CostProvider, CostTable, PricedAs};
 use crate::error::{QueryError, Result};
 use crate::provider::{FileView, PartReadings, StoredTable};
 use crate::views::{self, View};
+use crate::{functions, statement};
 
 mod about;
 mod described;
+mod prices;
 
 /// Names of all tables and views of a database: those that come from segments, views over them, and those about the
 /// file and about the tables themselves.
@@ -27,7 +29,7 @@ pub(crate) static TABLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let stored = Table::ALL.iter().map(|t| t.name());
     let views = views::VIEWS.iter().map(|v| v.name);
     let costs = CostTable::ALL.iter().map(|t| t.name());
-    stored.chain(views).chain(costs).chain(["segments", "meta", "tables", "columns"]).collect()
+    stored.chain(views).chain(costs).chain(["prices", "budgets", "segments", "meta", "tables", "columns"]).collect()
 });
 
 #[derive(Debug)]
@@ -97,13 +99,23 @@ impl Database {
         only.register_schema(schema, Arc::new(Tables(Arc::downgrade(self))))?;
         let list = MemoryCatalogProviderList::new();
         list.register_catalog(catalog.clone(), Arc::new(only));
-        let state = SessionStateBuilder::new_from_existing(session.clone())
+        let mut state = SessionStateBuilder::new_from_existing(session.clone())
             .with_config(config)
             .with_catalog_list(Arc::new(list))
             .build();
+        functions::register_prices(&mut state, self)?;
         // Set by the one call that registers the database.
         let _ = self.planner.set(state);
         Ok(())
+    }
+
+    /// Plans a query of ours over this database.
+    pub(crate) async fn plan(&self, sql: &str) -> DfResult<LogicalPlan> {
+        let Some(planner) = self.planner.get() else {
+            return internal_err!("a query was planned before its session was there");
+        };
+        let statement = statement::parse(sql).map_err(|e| DataFusionError::Plan(e.to_string()))?;
+        planner.statement_to_plan(statement).await
     }
 
     async fn view(&self, view: &'static View) -> DfResult<Arc<dyn TableProvider>> {
@@ -132,6 +144,8 @@ impl SchemaProvider for Database {
             return Ok(Some(Arc::new(CostProvider::new(table, PricedAs::default(), self.seen()))));
         }
         let rows = match name {
+            "prices" => prices::prices(&self.seen())?,
+            "budgets" => about::budgets(&self.seen())?,
             "segments" => about::segments(&self.seen())?,
             "meta" => about::meta(&self.seen())?,
             "tables" => described::tables()?,

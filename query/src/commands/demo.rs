@@ -8,9 +8,9 @@ use spanfile::ingest::{BoxError, Reject};
 use spanfile_query::render::{Format, RenderOptions, render};
 use spanfile_query::{Engine, EngineOptions, QueryError, Result};
 
-use super::query::terminal_width;
+use super::query::{runtime, terminal_width};
 use super::{exit, output_error};
-use crate::cli::DemoArgs;
+use crate::cli::{CostBy, DemoArgs};
 
 /// What the demo shows: a heading and the SQL behind it.
 const SECTIONS: [(&str, &str); 6] = [
@@ -50,6 +50,10 @@ FROM steps ORDER BY duration_ns DESC, run, step LIMIT 5",
 FROM errors ORDER BY start_time, span_id LIMIT 8",
     ),
 ];
+
+/// The costs that it shows first: a heading, what they are summed by, and how many rows.
+const COSTS: [(&str, CostBy, usize); 2] =
+    [("What runs cost, the dearest first", CostBy::Run, 5), ("What models cost", CostBy::Model, 8)];
 
 pub(crate) fn run(args: &DemoArgs) -> Result<u8> {
     let path = match &args.file {
@@ -111,13 +115,18 @@ impl Rejects for NoRejects {
 }
 
 fn show(path: &Path) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| QueryError::Io { path: "threads".into(), source })?;
+    let runtime = runtime(None)?;
     let engine = Engine::open(path, EngineOptions::default())?;
     let options = RenderOptions { width: terminal_width(), ..RenderOptions::default() };
     let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut complete = true;
+    for (heading, by, top) in COSTS {
+        writeln!(out, "\n{heading}").map_err(output_error)?;
+        complete &= runtime.block_on(super::cost::show_by(&engine, by, top, &mut out))?;
+    }
+    if complete {
+        writeln!(out, "Every call has a price: nothing is missing from these totals.").map_err(output_error)?;
+    }
     for (heading, sql) in SECTIONS {
         writeln!(out, "\n{heading}").map_err(output_error)?;
         runtime.block_on(async {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use spanfile::cost::PriceBook;
 use spanfile::ingest::inputs::{self, InputError, Progress};
 use spanfile::ingest::{BoxError, IngestError, Reject, RejectClass};
 use spanfile::{Importer, Options, Rejects, Store};
@@ -95,8 +96,15 @@ pub(super) fn into_file<R: Rejects>(
 ) -> Result<Summary> {
     let err = |e| store_error(path, e);
     let store = Store::open_or_create(path, Options::default()).map_err(err)?;
-    let before = store.snapshot().map_err(err)?.counters();
-    let mut importer = Importer::new(store.writer().map_err(err)?, rejects);
+    let snapshot = store.snapshot().map_err(err)?;
+    let before = snapshot.counters();
+    let mut writer = store.writer().map_err(err)?;
+    if snapshot.own_price_book().map_err(err)?.is_none() {
+        // What the file's runs cost shall not change with the program that reads it.
+        writer.set_price_book(PriceBook::bundled()).map_err(err)?;
+    }
+    drop(snapshot);
+    let mut importer = Importer::new(writer, rejects);
     let mut summary = Summary::default();
     let fed = feed(&mut importer, &mut summary);
     drop(importer.finish().map_err(err)?);

@@ -1,9 +1,12 @@
 //! The verbs, one file each.
 
+mod budget;
 mod compact;
+mod cost;
 mod demo;
 mod info;
 mod ingest;
+mod prices;
 mod query;
 mod scores;
 mod script;
@@ -25,6 +28,8 @@ pub(crate) mod exit {
     pub(crate) const USAGE: u8 = 2;
     /// Done, but some input was rejected.
     pub(crate) const REJECTED: u8 = 3;
+    /// A gate failed.
+    pub(crate) const GATE: u8 = 4;
     /// Stopped by Ctrl-C, as shells expect it.
     pub(crate) const INTERRUPTED: u8 = 130;
 }
@@ -39,6 +44,9 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Some(Verb::Verify(args)) => verify::run(&args),
         Some(Verb::Compact(args)) => compact::run(&args),
         Some(Verb::Scores(args)) => scores::run(&args),
+        Some(Verb::Prices(args)) => prices::run(&args),
+        Some(Verb::Cost(args)) => cost::run(&args),
+        Some(Verb::Budget(args)) => budget::run(&args),
         Some(Verb::Demo(args)) => demo::run(&args),
     };
     match done {

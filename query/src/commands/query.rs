@@ -41,7 +41,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
             return Ok(exit::USAGE);
         }
     };
-    let runtime = runtime(&args.limits)?;
+    let runtime = runtime(args.limits.threads)?;
     let interrupt = watch_interrupts(&runtime);
     let engine = Engine::open_all(&expand(file)?, engine_options(&args.limits))?;
     for (path, alias) in &attachments {
@@ -89,8 +89,8 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
 }
 
 /// One thread is plenty for planning and small results; the others start when a query has work for them.
-pub(super) fn runtime(limits: &LimitArgs) -> Result<tokio::runtime::Runtime> {
-    let threads = limits.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+pub(super) fn runtime(threads: Option<usize>) -> Result<tokio::runtime::Runtime> {
+    let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.max(1))
         .thread_stack_size(WORKER_STACK_BYTES)
@@ -125,7 +125,7 @@ pub(super) fn engine_options(limits: &LimitArgs) -> EngineOptions {
     }
 }
 
-fn output(args: &OutputArgs) -> (Format, RenderOptions) {
+pub(super) fn output(args: &OutputArgs) -> (Format, RenderOptions) {
     let format = match args {
         OutputArgs { parquet: Some(path), .. } => Format::Parquet(path.clone()),
         OutputArgs { boxed: true, .. } => Format::Box,

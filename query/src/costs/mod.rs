@@ -1,6 +1,7 @@
 //! Tables of costs: roll-ups of the files with prices applied when they are asked for, and kept for the next time.
 
 mod cache;
+mod functions;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use spanfile::schema::{BUCKET_COSTS, COST_AUDIT, Column, RUN_COSTS, TOOL_COSTS, 
 use crate::provider::{FileView, sql_schema_of, store_error, to_sql};
 pub(crate) use cache::CostCache;
 use cache::Key;
+pub(crate) use functions::{NAMES as FUNCTIONS, register};
 
 /// A table of costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

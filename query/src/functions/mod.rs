@@ -1,7 +1,9 @@
 //! Functions that DataFusion does not bring: JSON access, and names that analysts know from elsewhere.
 
 mod mode;
+mod named;
 mod names;
+mod prices;
 mod rewritten;
 mod usd;
 
@@ -11,7 +13,11 @@ use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
-/// Registers all of them.
+pub(crate) use named::{place, place_in, usage};
+pub(crate) use prices::{NAMES as PRICES, register as register_prices};
+pub(crate) use usd::USD;
+
+/// Registers those that need no file.
 pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     datafusion_functions_json::register_all(registry)?;
     for f in rewritten::Rewritten::all() {

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl,
 use spanfile::schema::{USD_PRECISION, USD_SCALE};
 
 /// The type of money.
-pub(super) const USD: DataType = DataType::Decimal128(USD_PRECISION, USD_SCALE);
+pub(crate) const USD: DataType = DataType::Decimal128(USD_PRECISION, USD_SCALE);
 
 /// `usd_per(money, count)`: rounded half to even; NULL where the count is zero or less.
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::names;
 use crate::error::{QueryError, Result};
+use crate::functions::place;
 
 /// Turns the name of each table function that is called into one word, `schema.function` included.
 ///
@@ -18,7 +19,8 @@ pub(crate) fn name_functions(statement: &mut DfStatement) -> Result<()> {
     match statement {
         DfStatement::Statement(s) => match s.visit(&mut Calls) {
             ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(name) => Err(QueryError::sql(format!(
+            ControlFlow::Break(Refusal::Arguments(e)) => Err(QueryError::sql(e)),
+            ControlFlow::Break(Refusal::Column(name)) => Err(QueryError::sql(format!(
                 "{name} takes ids as constants, in single quotes; for every row of a table, join spans on trace_id and \
                  the range from tree_left to tree_right"
             ))),
@@ -28,16 +30,24 @@ pub(crate) fn name_functions(statement: &mut DfStatement) -> Result<()> {
     }
 }
 
+/// Why a call cannot be planned.
+enum Refusal {
+    /// A function that is asked about a column.
+    Column(String),
+    /// What is wrong with the arguments.
+    Arguments(String),
+}
+
 struct Calls;
 
 impl VisitorMut for Calls {
-    type Break = String;
+    type Break = Refusal;
 
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<String> {
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Refusal> {
         let (name, args, quote) = match factor {
-            TableFactor::Table { name, args: Some(args), .. } => (name, &args.args, None),
+            TableFactor::Table { name, args: Some(args), .. } => (name, &mut args.args, None),
             // Of these the planner reads the name as that of a table.
-            TableFactor::Function { name, args, .. } => (name, &*args, Some('"')),
+            TableFactor::Function { name, args, .. } => (name, args, Some('"')),
             _ => return ControlFlow::Continue(()),
         };
         let Some(words) = name.0.iter().map(|p| p.as_ident().map(folded)).collect::<Option<Vec<_>>>() else {
@@ -47,7 +57,12 @@ impl VisitorMut for Calls {
             && names().any(|n| n == last)
             && args.iter().any(has_column)
         {
-            return ControlFlow::Break(last.clone());
+            return ControlFlow::Break(Refusal::Column(last.clone()));
+        }
+        if let Some(last) = words.last()
+            && let Err(e) = place(last, args)
+        {
+            return ControlFlow::Break(Refusal::Arguments(format!("{last}: {e}")));
         }
         let joined = words.join(".");
         *name = ObjectName(vec![ObjectNamePart::Identifier(Ident { quote_style: quote, ..Ident::new(joined) })]);

@@ -30,6 +30,13 @@
 -- usage_counted: Whether the tokens of this span count: false when a span below it has them, NULL without tokens.
 -- reported_cost_usd [USD]: Cost that the source itself reported, where it counts.
 -- cost_counted: Whether the cost of this span counts; NULL without it.
+-- cost_basis: What the span contributes to the cost of its run: computed, reported and so on; see spans.
+-- cost_usd [USD]: What it adds to the cost of its run; NULL when that is unknown, or another span pays for it.
+-- price_source: reported by the source, user or bundled prices; NULL without a cost.
+-- price_key: Provider and model in the price book, as in openai/gpt-5.
+-- match_kind: How the model's name led to that price.
+-- price_valid_from: Since when that price holds; NULL when ever since.
+-- unpriced_reason: Why its tokens have no price.
 -- temperature: Sampling temperature.
 -- max_tokens [tokens]: Requested output limit.
 -- prompt_name: Name of the prompt template.
@@ -51,7 +58,20 @@ SELECT trace_id, span_id, parent_span_id, step, run_agent AS agent_name, run_age
        CASE WHEN usage_counted THEN reasoning_tokens END AS reasoning_tokens,
        CASE WHEN usage_counted THEN total_tokens END AS total_tokens,
        usage_counted, CASE WHEN cost_counted THEN reported_cost_usd END AS reported_cost_usd, cost_counted,
+       cost_basis,
+       CASE WHEN cost_basis IN ('reported', 'covering') THEN reported_cost_usd ELSE price['cost_usd'] END AS cost_usd,
+       CASE WHEN cost_basis IN ('reported', 'covering') THEN 'reported' ELSE price['price_source'] END AS price_source,
+       price['price_key'] AS price_key, price['match_kind'] AS match_kind,
+       price['price_valid_from'] AS price_valid_from,
+       CASE WHEN cost_basis IN ('incomplete', 'inconsistent') THEN concat(cost_basis, '_usage')
+            ELSE price['unpriced_reason'] END AS unpriced_reason,
        temperature, max_tokens, prompt_name, prompt_version, response_id, service_name, environment,
        system_prompt, input, output
-FROM spans
-WHERE kind = 'llm' AND step IS NOT NULL
+FROM (
+    SELECT *, CASE WHEN cost_basis = 'computed' THEN price_call(
+               response_model, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+               cache_write_1h_tokens, reasoning_tokens, input_audio_tokens, input_image_tokens, output_audio_tokens,
+               request_model, provider, service_tier, start_time) END AS price
+    FROM spans
+    WHERE kind = 'llm' AND step IS NOT NULL
+)

@@ -45,7 +45,7 @@ const fn view(name: &'static str, text: &'static str) -> View {
 }
 
 /// All views.
-pub(crate) static VIEWS: [View; 20] = [
+pub(crate) static VIEWS: [View; 21] = [
     view("sessions", include_str!("sessions.sql")),
     view("steps", include_str!("steps.sql")),
     view("llm_calls", include_str!("llm_calls.sql")),
@@ -66,6 +66,7 @@ pub(crate) static VIEWS: [View; 20] = [
     view("cost_by_day", include_str!("cost_by_day.sql")),
     view("cost_per_success", include_str!("cost_per_success.sql")),
     view("cost_breakdown", include_str!("cost_breakdown.sql")),
+    view("budget_status", include_str!("budget_status.sql")),
 ];
 
 /// The view of that name.

@@ -13,6 +13,7 @@
 -- input_tokens [tokens]: Input tokens, where they count.
 -- output_tokens [tokens]: Output tokens, where they count.
 -- total_tokens [tokens]: All tokens, where they count.
+-- cost_usd [USD]: What its span adds to the cost of the run; NULL when that is nothing or unknown.
 -- status: unset, ok or error; NULL for a synthetic tool call.
 -- failed: Whether it failed, as its span or one that records the same call tells; NULL for a synthetic call.
 -- error_type: Class of the error.
@@ -30,11 +31,18 @@ SELECT trace_id, step, kind, run_agent AS agent_name, run_agent_version AS agent
        CASE WHEN usage_counted THEN input_tokens END AS input_tokens,
        CASE WHEN usage_counted THEN output_tokens END AS output_tokens,
        CASE WHEN usage_counted THEN total_tokens END AS total_tokens,
+       CASE
+           WHEN cost_basis IN ('reported', 'covering') THEN reported_cost_usd
+           WHEN cost_basis = 'computed' THEN cost_usd(
+               response_model, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+               cache_write_1h_tokens, reasoning_tokens, input_audio_tokens, input_image_tokens, output_audio_tokens,
+               request_model, provider, service_tier, start_time)
+       END AS cost_usd,
        status, failed, error_type, args_hash, result_hash, false AS synthetic
 FROM spans
 WHERE step IS NOT NULL
 UNION ALL
 SELECT trace_id, step, 'tool' AS kind, agent_name, agent_version, tool_name AS called, span_id, time AS start_time,
        NULL AS end_time, NULL AS duration_ns, NULL AS input_tokens, NULL AS output_tokens, NULL AS total_tokens,
-       NULL AS status, NULL AS failed, NULL AS error_type, args_hash, result_hash, true AS synthetic
+       NULL AS cost_usd, NULL AS status, NULL AS failed, NULL AS error_type, args_hash, result_hash, true AS synthetic
 FROM synthetic_calls

@@ -6,7 +6,7 @@
 
 mod element;
 mod number;
-mod scan;
+pub(super) mod scan;
 mod typed;
 mod value;
 mod walk;

@@ -20,7 +20,7 @@ pub(super) enum Step {
 
 /// Where structure breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(in crate::ingest) struct Broken {
     pub(super) at: usize,
     pub(super) reason: String,
     /// The break is where another document begins, at the start of a line.
@@ -171,10 +171,16 @@ pub(super) fn next_document(at: usize) -> Broken {
 /// Longest beginning of a document that is looked at: brace, white space, key.
 pub(super) const DOCUMENT_START_BYTES: usize = 256;
 
+/// Keys at the top of OTLP documents, in their quotes.
+const KEYS: [&[u8]; 4] = [b"\"resourceSpans\"", b"\"resourceLogs\"", b"\"resourceMetrics\"", b"\"resourceProfiles\""];
+
+/// Whether a key at the top of a document, without its quotes, says that it is OTLP.
+pub(in crate::ingest) fn is_signal(key: &[u8]) -> bool {
+    KEYS.iter().any(|k| &k[1..k.len() - 1] == key)
+}
+
 /// Whether an OTLP document begins at the front of these bytes; `None` when there are too few to tell.
 pub(super) fn document_begins(bytes: &[u8]) -> Option<bool> {
-    const KEYS: [&[u8]; 4] =
-        [b"\"resourceSpans\"", b"\"resourceLogs\"", b"\"resourceMetrics\"", b"\"resourceProfiles\""];
     let Some(rest) = bytes.strip_prefix(b"{") else {
         return if bytes.is_empty() { None } else { Some(false) };
     };
@@ -267,10 +273,10 @@ fn value(bytes: &[u8], at: &mut usize) -> Result<Range<usize>, Broken> {
 }
 
 /// A member of an object: raw key without quotes, and where the value is.
-pub(super) type Member<'a> = (&'a [u8], Range<usize>);
+pub(in crate::ingest) type Member<'a> = (&'a [u8], Range<usize>);
 
 /// Members of the object that these bytes are.
-pub(super) fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>, Broken> {
+pub(in crate::ingest) fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>, Broken> {
     let mut out = Vec::new();
     let mut at = 0;
     expect(bytes, &mut at, b'{')?;
@@ -295,11 +301,28 @@ pub(super) fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>, Broken> {
     }
 }
 
+/// Keys at the top of an object, as far as it is there and whole.
+pub(in crate::ingest) fn leading_keys(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    let mut open = b'{';
+    while expect(bytes, &mut at, open).is_ok() && token(bytes, &mut at).is_ok_and(|b| b == b'"') {
+        let Some(end) = string_end(bytes, at) else { break };
+        out.push(&bytes[at + 1..end - 1]);
+        at = end;
+        if expect(bytes, &mut at, b':').is_err() || value(bytes, &mut at).is_err() {
+            break;
+        }
+        open = b',';
+    }
+    out
+}
+
 /// Calls `each` with where every element of the array that these bytes are is.
 ///
 /// # Errors
 /// What `each` returns, or where the array breaks; the elements before were handed over.
-pub(super) fn elements<E: From<Broken>>(
+pub(in crate::ingest) fn elements<E: From<Broken>>(
     bytes: &[u8],
     mut each: impl FnMut(Range<usize>) -> Result<(), E>,
 ) -> Result<(), E> {

@@ -8,6 +8,7 @@
 //! (`rank`).
 
 mod agentops;
+mod claude_code;
 mod google_adk;
 mod langfuse;
 mod langsmith;
@@ -34,4 +35,5 @@ pub(crate) static DIALECTS: &[&Dialect] = &[
     &langsmith::DIALECT,
     &nemo::DIALECT,
     &google_adk::DIALECT,
+    &claude_code::DIALECT,
 ];

@@ -250,3 +250,27 @@ fn the_resource_wins_and_a_different_attribute_stays() {
         assert_eq!(normaliser.is_claimed(0), claimed);
     }
 }
+
+#[test]
+fn claude_code_counts_cached_input_apart_however_small_it_is() {
+    let usage = |speed: &'static str| {
+        let s = span(vec![
+            ("gen_ai.operation.name", "chat".into()),
+            ("gen_ai.usage.input_tokens", 900.into()),
+            ("gen_ai.usage.cache_read.input_tokens", 20.into()),
+            ("gen_ai.usage.cache_creation.input_tokens", 30.into()),
+            ("gen_ai.usage.cache_creation.ephemeral_1h_input_tokens", 10.into()),
+            ("claude_code.usage.service_tier", "standard".into()),
+            ("claude_code.usage.speed", speed.into()),
+        ]);
+        normalised(&s, "claude_code").0
+    };
+    let columns = usage("standard");
+    assert_eq!(get(&columns, "dialect"), Some("claude_code"));
+    assert_eq!(get(&columns, "input_tokens"), Some("950"));
+    assert_eq!(get(&columns, "cache_write_tokens"), Some("30"));
+    assert_eq!(get(&columns, "cache_write_1h_tokens"), Some("10"));
+    assert_eq!(get(&columns, "usage_convention"), Some("exclusive"));
+    assert_eq!(get(&columns, "service_tier"), Some("standard"));
+    assert_eq!(get(&usage("fast"), "service_tier"), Some("fast"));
+}

@@ -1,0 +1,231 @@
+//! `spanfile cost FILE`: what was spent, by whom and on what, and whether budgets hold.
+//!
+//! | module | does |
+//! |---|---|
+//! | `sums` | SQL over the views of costs, and its rows |
+//! | `chart` | rows as a table with bars |
+//! | `status` | how budgets stand, and the gate |
+
+mod chart;
+mod status;
+mod sums;
+
+use std::io::{BufWriter, IsTerminal, Write};
+use std::sync::Arc;
+
+use spanfile_query::render::{Format, render};
+use spanfile_query::{Engine, Result, budget_status_sql, expand};
+use tokio::sync::Notify;
+
+use super::query::{engine_options, output, parquet_path, runtime, terminal_width, watch_interrupts};
+use super::{exit, output_error};
+use crate::cli::{CostArgs, CostBy, FailOver, OutputArgs};
+use chart::{Chart, Look, Paint, folded, grouped};
+use status::{Gate, Standings};
+use sums::{Money, Row, Sums, ints, texts};
+
+/// How many rows a chart has.
+const TOP: usize = 20;
+/// How wide it is without a terminal.
+const WIDTH: usize = 100;
+/// Budgets that the file keeps.
+const STATUS: &str = "SELECT * FROM budget_status";
+
+pub(crate) fn run(args: &CostArgs) -> Result<u8> {
+    let Some((sums, at_other_prices)) = sums(args) else { return Ok(exit::USAGE) };
+    let budgets = args.budgets.as_deref().map(super::budget::read).transpose()?;
+    let status = budgets.as_ref().map_or_else(|| STATUS.to_owned(), budget_status_sql);
+    let runtime = runtime(args.limits.threads)?;
+    let interrupt: Arc<Notify> = watch_interrupts(&runtime);
+    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.limits))?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let work = async {
+        match &sums {
+            Some(sums) if !is_for_programs(&args.output) => {
+                let look = look(args.width);
+                show(&engine, sums, args.top.unwrap_or(TOP), look, &mut out).await?;
+                if !at_other_prices {
+                    show_budgets(&engine, &status, look, &mut out).await?;
+                }
+            }
+            _ => {
+                let sql = sums.as_ref().map_or_else(
+                    || format!("SELECT * FROM ({status}) ORDER BY scope, name NULLS FIRST, every, share_of_hard DESC, subject, day"),
+                    |s| s.all_columns(args.top.unwrap_or(0)),
+                );
+                let (format, options) = output(&args.output);
+                let rows = render(engine.sql(&sql).await?.stream()?, &format, &options, &mut out).await?;
+                if let Some(path) = parquet_path(&format) {
+                    say!("{}: {rows} rows", path.display());
+                }
+            }
+        }
+        out.flush().map_err(output_error)?;
+        match args.fail_over {
+            Some(limit) => gate(&engine, &status, limit, args.allow_incomplete).await,
+            None => Ok(exit::FINE),
+        }
+    };
+    let code = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            code = work => code,
+            () = interrupt.notified() => Err(spanfile_query::QueryError::Cancelled),
+        }
+    })?;
+    // Threads that still compute for a query that nobody waits for do not hold up the exit.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+/// What is asked for, and whether it is about other prices; no sums for budgets. `None` when the options make no sense
+/// together, which has been said then.
+fn sums(args: &CostArgs) -> Option<(Option<Sums>, bool)> {
+    let text = |t: &str| format!("'{}'", t.replace('\'', "''"));
+    let runs = match (&args.as_of, &args.what_if) {
+        (Some(day), _) => format!("cost_as_of({})", text(day)),
+        (None, Some(models)) => match models.split_once('=') {
+            Some((from, to)) if !from.is_empty() && !to.is_empty() => {
+                format!("cost_what_if({}, {})", text(from), text(to))
+            }
+            _ => {
+                say!("spanfile: --what-if {models}: expected MODEL=MODEL, as in gpt-5=gpt-5-mini");
+                return None;
+            }
+        },
+        (None, None) => return Some((Sums::by(args.by.unwrap_or(CostBy::Model)), false)),
+    };
+    let sums = Sums::at_other_prices(args.by.unwrap_or(CostBy::Run), runs);
+    if sums.is_none() {
+        say!("spanfile: --as-of and --what-if go with --by run, session, user or workflow");
+    }
+    sums.map(|s| (Some(s), true))
+}
+
+/// Whether one of the formats of queries was asked for.
+fn is_for_programs(args: &OutputArgs) -> bool {
+    args.table || output(args).0 != Format::Table
+}
+
+fn look(width: Option<usize>) -> Look {
+    let terminal = terminal_width();
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
+    let colour = std::io::stdout().is_terminal() && !refused && !dumb;
+    Look { width: width.or(terminal).unwrap_or(WIDTH), colour }
+}
+
+/// Draws the chart of one question, as other verbs show it too. Says whether nothing is missing from its total.
+pub(super) async fn show_by(engine: &Engine, by: CostBy, top: usize, out: &mut impl Write) -> Result<bool> {
+    match Sums::by(by) {
+        Some(sums) => show(engine, &sums, top, look(None), out).await,
+        None => Ok(true),
+    }
+}
+
+async fn show(engine: &Engine, sums: &Sums, top: usize, look: Look, out: &mut impl Write) -> Result<bool> {
+    let (mut rows, mut total, count) = sums.read(engine, top).await?;
+    let more = count - i64::try_from(rows.len()).unwrap_or(count);
+    if more > 0 {
+        let age = if sums.by_time { "earlier" } else { "other" };
+        let label = format!("{} {age} {}", grouped(more), sums.names[usize::from(more > 1)]);
+        let mut rest = Row::rest(&total, &rows, label);
+        without_sums(sums, &mut rest);
+        rows.insert(if sums.by_time { 0 } else { rows.len() }, rest);
+    }
+    without_sums(sums, &mut total);
+    let chart = Chart {
+        heading: sums.names[0],
+        counts: [sums.counts[0].0, sums.counts[1].0],
+        extra: sums.extra.map(|(heading, _)| heading),
+        rows: &rows,
+        total: &total,
+    };
+    write!(out, "{}", chart.draw(look)).map_err(output_error)?;
+    if !total.cost.complete {
+        let line = missing(engine, &total.cost).await?;
+        writeln!(out, "{}", look.paint(Paint::Doubtful, folded(&line, look.width, 2).trim_end()))
+            .map_err(output_error)?;
+    }
+    Ok(total.cost.complete)
+}
+
+/// Takes out what means nothing when added up.
+fn without_sums(sums: &Sums, row: &mut Row) {
+    for (n, (_, _, additive)) in sums.counts.iter().enumerate() {
+        if !additive {
+            row.counts[n] = None;
+        }
+    }
+    if sums.extra.is_some_and(|(heading, _)| heading != "actual") {
+        row.extra = None;
+    }
+}
+
+/// What is missing from a total, and of which models most of it is.
+async fn missing(engine: &Engine, cost: &Money) -> Result<String> {
+    const MODELS: usize = 3;
+    let sql = format!(
+        "SELECT coalesce(response_model, request_model, '(no model)') AS model, CAST(sum(unpriced_spans) AS BIGINT) AS n \
+         FROM usage_costs WHERE unpriced_spans > 0 GROUP BY 1 ORDER BY n DESC, model LIMIT {MODELS}"
+    );
+    let mut models = Vec::new();
+    for b in engine.sql(&sql).await?.collect().await? {
+        for (model, n) in texts(&b, "model")?.into_iter().zip(ints(&b, "n")?) {
+            models.push(format!("{} {}", grouped(n.unwrap_or(0)), chart::printable(&model.unwrap_or_default())));
+        }
+    }
+    let spans = match cost.unpriced_spans {
+        1 => "1 span".to_owned(),
+        n => format!("{} spans", grouped(n)),
+    };
+    let tokens = match cost.unpriced_tokens {
+        0 => String::new(),
+        n => format!(" with {} tokens", grouped(n)),
+    };
+    let have = if cost.unpriced_spans == 1 { "has" } else { "have" };
+    let of = match models.len() {
+        0 => String::new(),
+        _ => format!(" ({})", models.join(", ")),
+    };
+    Ok(format!("Incomplete: {spans}{tokens} {have} no price{of}; the table cost_audit says why."))
+}
+
+async fn show_budgets(engine: &Engine, status: &str, look: Look, out: &mut impl Write) -> Result<()> {
+    let standings = Standings::read(engine, status).await?;
+    if standings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", look.paint(Paint::Heading, "budgets")).map_err(output_error)?;
+    write!(out, "{}", standings.lines(look)).map_err(output_error)
+}
+
+async fn gate(engine: &Engine, status: &str, limit: FailOver, allow_incomplete: bool) -> Result<u8> {
+    let standings = Standings::read(engine, status).await?;
+    let which = match limit {
+        FailOver::Soft => "a limit",
+        FailOver::Hard => "a hard limit",
+    };
+    for what in standings.unused() {
+        say!("spanfile: budget per {what}: nothing in the file has that name");
+    }
+    match standings.gate(limit, allow_incomplete) {
+        Gate::Passed => Ok(exit::FINE),
+        Gate::NothingToCheck => {
+            say!("spanfile: --fail-over: no budget has {which}; set one with spanfile budget set, or give --budgets");
+            Ok(exit::USAGE)
+        }
+        Gate::Failed { over, unknown } => {
+            if over > 0 {
+                say!("spanfile: {} over {which}", grouped(over));
+            }
+            if unknown > 0 {
+                say!(
+                    "spanfile: {} may be over {which}: their cost is incomplete; --allow-incomplete lets them pass",
+                    grouped(unknown)
+                );
+            }
+            Ok(exit::GATE)
+        }
+    }
+}
