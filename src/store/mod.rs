@@ -129,7 +129,9 @@ impl Store {
         Store::open(path, options)
     }
 
-    /// Opens an existing file for writing. Other processes may read it meanwhile, none may write.
+    /// Opens an existing file for writing. Other processes may read it meanwhile, none may write. The pages that the
+    /// storage engine follows when it writes are checked first; one that is damaged is an error here, while
+    /// [`Store::open_read_only`] still reads the file.
     ///
     /// # Errors
     /// [`Error::Busy`] with the writer's process id, [`Error::NotSpans`], [`Error::Version`], [`Error::Corrupt`], ...

@@ -380,6 +380,34 @@ fn flipped_bits_of_a_file_opened_read_only_are_noticed_or_change_nothing() {
     counts.finish(&format!("{} flips, opened read-only", counts.examined));
 }
 
+/// What keeps a file from being written to keeps nobody from reading it, and verification names it.
+#[test]
+fn a_file_with_damage_in_the_system_tree_is_read_and_not_written() {
+    let bytes = file(3);
+    let (good, read) = undamaged(&bytes);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.spans");
+    let mut refused = 0;
+    for at in read.into_iter().step_by(509) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 4;
+        std::fs::write(&path, &damaged).unwrap();
+        let Err(Error::Corrupt { place, reason, .. }) = Store::open(&path, Options::default()) else { continue };
+        assert_eq!(std::fs::read(&path).unwrap(), damaged, "{place}: it was written to");
+        if !place.starts_with("system tree") {
+            continue;
+        }
+        refused += 1;
+        assert!(reason.contains("read-only still works"), "{reason}");
+        let store = Store::open_read_only(&path, Options::default()).unwrap();
+        let found = ask(&store).unwrap();
+        assert_eq!(Counts::default().compare(&place, &good, &found), Outcome::OnlyVerify, "{place}");
+        let problems = store.verify().unwrap().problems;
+        assert!(problems.iter().any(|p| p.place == place && p.reason == reason), "{place}: {problems:?}");
+    }
+    assert!(refused > 5, "{refused}");
+}
+
 #[test]
 fn a_file_cut_off_anywhere_is_refused_or_unchanged() {
     let dir = tempfile::tempdir().unwrap();
