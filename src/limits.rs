@@ -117,6 +117,8 @@ pub const TAIL_BATCH_BYTES: usize = 1 << 30;
 pub const RECOVERY_WAIT_MS: u64 = 10_000;
 /// Pause between two attempts to open a file that another process holds for a moment.
 pub const RETRY_MS: u64 = 10;
+/// How often verification starts again to walk through redb's pages while another process commits meanwhile.
+pub const TREE_CHECKS: usize = 100;
 /// How long opening for writing waits for a holder that does not seem to be a living writer, such as a reader that
 /// recovers the file after a crash.
 pub const WRITER_WAIT_MS: u64 = 2_000;

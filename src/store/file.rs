@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
+use redb::backends::FileBackend;
 use redb::{
     Builder, CompactionError, ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction,
     ReadableDatabase, StorageBackend, WriteTransaction,
 };
 
+use super::checked::{CheckedBackend, Empty};
 use super::fresh::Fresh;
 use super::tables::{META, meta};
+use super::trees::{self, Damage, Failure, MAGIC};
 use crate::caught::caught;
 use crate::error::{Error, Result};
-use crate::limits::{RECOVERY_WAIT_MS, RETRY_MS};
-
-/// First bytes of a redb file.
-const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
+use crate::limits::{RECOVERY_WAIT_MS, RETRY_MS, TREE_CHECKS};
 
 enum Db {
     Writable(RwLock<Database>),
@@ -30,6 +30,8 @@ pub(crate) struct File {
     path: PathBuf,
     /// Always there until the file is dropped.
     db: Option<Db>,
+    /// False for a storage in memory.
+    on_disk: bool,
 }
 
 impl Drop for File {
@@ -72,7 +74,7 @@ impl File {
         let db = guarded(path, "new file", || {
             builder(cache_bytes).create_file(handle).map_err(|e| database_error(path, e))
         })?;
-        let file = File { path: path.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))) };
+        let file = File { path: path.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))), on_disk: true };
         fill(&file)?;
         drop(file);
         fresh.name(path).map_err(|e| match e.kind() {
@@ -89,15 +91,22 @@ impl File {
         if backend.query_lock_range(Bound::Included(0), Bound::Included(0)).is_err() {
             builder.set_concurrency_mode(ConcurrencyMode::ExclusiveWriter);
         }
+        let backend = CheckedBackend::new(backend, Empty::Fill);
         let db =
             guarded(name, "backend", || builder.create_with_backend(backend).map_err(|e| database_error(name, e)))?;
-        Ok(File { path: name.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))) })
+        Ok(File { path: name.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))), on_disk: false })
     }
 
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<File> {
         check_magic(path)?;
-        let db = guarded(path, "header", || builder(cache_bytes).open(path).map_err(|e| database_error(path, e)))?;
-        Ok(File { path: path.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))) })
+        let handle = std::fs::OpenOptions::new().read(true).write(true).open(path);
+        let handle = handle.map_err(|e| Error::io(path, "open for writing", e))?;
+        let db = guarded(path, "header", || {
+            let storage = FileBackend::new(handle).map_err(|e| database_error(path, e))?;
+            let backend = CheckedBackend::new(storage, Empty::Refuse);
+            builder(cache_bytes).create_with_backend(backend).map_err(|e| database_error(path, e))
+        })?;
+        Ok(File { path: path.to_path_buf(), db: Some(Db::Writable(RwLock::new(db))), on_disk: true })
     }
 
     pub(super) fn open_read_only(path: &Path, cache_bytes: usize) -> Result<File> {
@@ -118,10 +127,11 @@ impl File {
                 Err(Error::Busy { .. }) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(RETRY_MS));
                 }
+                Err(e @ Error::Corrupt { .. }) => return Err(e),
                 Err(e) => return Err(Error::NeedsRecovery { path: path.to_path_buf(), reason: e.to_string() }),
             }
         };
-        Ok(File { path: path.to_path_buf(), db: Some(Db::ReadOnly(db)) })
+        Ok(File { path: path.to_path_buf(), db: Some(Db::ReadOnly(db)), on_disk: true })
     }
 
     /// Removes the name of a writer that was killed, or a later refusal would blame it.
@@ -132,6 +142,35 @@ impl File {
             let mut table = txn.open_table(META).map_err(|e| error(e.into()))?;
             table.remove(meta::WRITER).map_err(|e| error(e.into())).map(drop)
         });
+    }
+
+    /// Checks redb's own pages, as opening the file for writing does.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for what keeps the file from being opened for writing, [`Error::Io`].
+    pub(super) fn check_trees(&self) -> Result<()> {
+        if !self.on_disk {
+            return Ok(());
+        }
+        let io = |e| Error::io(&self.path, "read", e);
+        let handle = std::fs::File::open(&self.path).map_err(io)?;
+        let storage = FileBackend::new(handle).map_err(|e| database_error(&self.path, e))?;
+        for _ in 0..TREE_CHECKS {
+            let before = trees::newest_commit(&storage).map_err(io)?;
+            let failure = match trees::check(&storage) {
+                Ok(_) => return Ok(()),
+                Err(e) => e,
+            };
+            // A writer that commits writes pages anew and may cut the file, but leaves those of the newest commit.
+            if trees::newest_commit(&storage).map_err(io)? == before {
+                return Err(match failure {
+                    Failure::Io(e) => io(e),
+                    Failure::Damage(d) => Error::corrupt(&self.path, d.place, d.reason),
+                });
+            }
+        }
+        // It is being written to that fast by somebody who checked it before.
+        Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -220,7 +259,10 @@ pub(crate) fn guarded<T>(path: &Path, place: &str, f: impl FnOnce() -> Result<T>
 
 pub(super) fn redb_error(path: &Path, place: &str, e: redb::Error) -> Error {
     match e {
-        redb::Error::Io(e) => Error::io(path, "read or write", e),
+        redb::Error::Io(e) => match e.get_ref().and_then(|e| e.downcast_ref::<Damage>()) {
+            Some(damage) => Error::corrupt(path, &damage.place, &damage.reason),
+            None => Error::io(path, "read or write", e),
+        },
         redb::Error::Corrupted(reason) => Error::corrupt(path, place, reason),
         redb::Error::DatabaseAlreadyOpen => Error::Busy { path: path.to_path_buf(), pid: None },
         redb::Error::PreviousIo => Error::io(

@@ -1,10 +1,11 @@
 //! The store: one redb file that holds everything.
 //!
-//! `file` opens and locks it, `tables` and `format` say what lies in it, `chunks` cuts segments into pages, `state`
-//! replays the log, `prices` keeps the price book, `snapshot` is what readers see, `writer` and `seal` are how rows get in, `compact` rewrites,
-//! `verify` checks all of it.
+//! `file` opens and locks it, `checked` and `trees` keep redb from writing to a damaged one, `tables` and `format` say what
+//! lies in it, `chunks` cuts segments into pages, `state` replays the log, `prices` keeps the price book, `snapshot` is what
+//! readers see, `writer` and `seal` are how rows get in, `compact` rewrites, `verify` checks all of it.
 
 mod budgets;
+mod checked;
 mod chunks;
 mod compact;
 mod file;
@@ -20,6 +21,7 @@ mod snapshot;
 mod state;
 mod tables;
 mod tail;
+mod trees;
 mod verify;
 mod writer;
 
@@ -127,7 +129,9 @@ impl Store {
         Store::open(path, options)
     }
 
-    /// Opens an existing file for writing. Other processes may read it meanwhile, none may write.
+    /// Opens an existing file for writing. Other processes may read it meanwhile, none may write. The pages that the
+    /// storage engine follows when it writes are checked first; one that is damaged is an error here, while
+    /// [`Store::open_read_only`] still reads the file.
     ///
     /// # Errors
     /// [`Error::Busy`] with the writer's process id, [`Error::NotSpans`], [`Error::Version`], [`Error::Corrupt`], ...

@@ -67,6 +67,9 @@ pub(super) fn verify(snapshot: &Snapshot) -> Result<VerifyReport> {
     if let Err(e) = guarded(snapshot.file().path(), "chunks", || check_chunk_keys(snapshot, &expected, &mut report)) {
         report.add(e)?;
     }
+    if let Err(e) = snapshot.file().check_trees() {
+        report.add(e)?;
+    }
     if let Err(e) = snapshot.own_price_book() {
         report.add(e)?;
     }

@@ -86,7 +86,7 @@ fn span<'a>(trace: u8, n: usize, made: &Made) -> Span<'a> {
         ),
         (Cow::Borrowed("gen_ai.provider.name"), Value::from("acme")),
         (Cow::Borrowed("gen_ai.request.model"), Value::from(MODELS[made.model])),
-        (Cow::Borrowed("gen_ai.agent.name"), Value::from(if made.model % 2 == 0 { "even" } else { "odd" })),
+        (Cow::Borrowed("gen_ai.agent.name"), Value::from(if made.model.is_multiple_of(2) { "even" } else { "odd" })),
     ];
     if made.operation == 1 {
         attributes.push((Cow::Borrowed("gen_ai.tool.name"), Value::from(["grep", "sed", "awk"][made.model % 3])));

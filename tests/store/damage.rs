@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use arrow::array::RecordBatch;
@@ -285,6 +286,35 @@ fn bits_of(read: &[usize], short: u64) -> Vec<Bit> {
     (0..all).step_by(stride).map(|bit| (read[bit / 8], (bit % 8) as u32)).collect()
 }
 
+/// Says on stderr how far the long form is, so that a process that ends says where.
+struct Progress {
+    done: AtomicUsize,
+    /// The flip to begin with, from `SPANFILE_FIRST_BIT`. Then each flip is named before it is tried.
+    first: Option<usize>,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        let first = std::env::var("SPANFILE_FIRST_BIT").ok().map(|n| n.parse().unwrap());
+        Progress { done: AtomicUsize::new(first.unwrap_or(0)), first }
+    }
+
+    /// Whether to try a flip.
+    fn begins(&self, number: usize, what: &str) -> bool {
+        if self.first.is_some_and(|first| number < first) {
+            return false;
+        }
+        if self.first.is_some() {
+            eprintln!("flip {number}: {what}");
+        }
+        let done = self.done.fetch_add(1, Ordering::Relaxed);
+        if done > 0 && done.is_multiple_of(10_000) {
+            eprintln!("{done} flips done or under way");
+        }
+        true
+    }
+}
+
 /// Opens and asks a file once for each of the bits, with that one flipped: on all cores, for there may be many.
 fn flip_each(
     bytes: &[u8],
@@ -293,16 +323,19 @@ fn flip_each(
     open: impl Fn(Vec<u8>) -> Result<Store, Error> + Sync,
 ) -> Counts {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let mut counts = Counts::default();
+    let (mut counts, progress) = (Counts::default(), Progress::new());
     std::thread::scope(|s| {
         let work = |thread: usize| {
-            let open = &open;
+            let (open, progress) = (&open, &progress);
             s.spawn(move || {
                 let mut counts = Counts::default();
-                for &(at, bit) in bits.iter().skip(thread).step_by(threads) {
+                for (number, &(at, bit)) in bits.iter().enumerate().skip(thread).step_by(threads) {
+                    let what = format!("bit {bit} of byte {at}");
+                    if !progress.begins(number, &what) {
+                        continue;
+                    }
                     let mut damaged = bytes.to_vec();
                     damaged[at] ^= 1 << bit;
-                    let what = format!("bit {bit} of byte {at}");
                     counts.examine(&what, bytes.len() as u64, good, || open(damaged));
                 }
                 counts
@@ -347,6 +380,34 @@ fn flipped_bits_of_a_file_opened_read_only_are_noticed_or_change_nothing() {
     counts.finish(&format!("{} flips, opened read-only", counts.examined));
 }
 
+/// What keeps a file from being written to keeps nobody from reading it, and verification names it.
+#[test]
+fn a_file_with_damage_in_the_system_tree_is_read_and_not_written() {
+    let bytes = file(3);
+    let (good, read) = undamaged(&bytes);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.spans");
+    let mut refused = 0;
+    for at in read.into_iter().step_by(509) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 4;
+        std::fs::write(&path, &damaged).unwrap();
+        let Err(Error::Corrupt { place, reason, .. }) = Store::open(&path, Options::default()) else { continue };
+        assert_eq!(std::fs::read(&path).unwrap(), damaged, "{place}: it was written to");
+        if !place.starts_with("system tree") {
+            continue;
+        }
+        refused += 1;
+        assert!(reason.contains("read-only still works"), "{reason}");
+        let store = Store::open_read_only(&path, Options::default()).unwrap();
+        let found = ask(&store).unwrap();
+        assert_eq!(Counts::default().compare(&place, &good, &found), Outcome::OnlyVerify, "{place}");
+        let problems = store.verify().unwrap().problems;
+        assert!(problems.iter().any(|p| p.place == place && p.reason == reason), "{place}: {problems:?}");
+    }
+    assert!(refused > 5, "{refused}");
+}
+
 #[test]
 fn a_file_cut_off_anywhere_is_refused_or_unchanged() {
     let dir = tempfile::tempdir().unwrap();
@@ -386,11 +447,15 @@ fn writing_to_a_file_with_flipped_bits_gives_an_error_or_the_right_rows() {
     let (mut refused, mut right, mut wrong) = (0, 0, Vec::new());
     let mut counts = Counts { written: true, ..Counts::default() };
     let stride = amount(read.len() as u64 * 8 / 200, 101).max(1) as usize;
-    for bit in (5..read.len() * 8).step_by(stride | 1) {
+    let progress = Progress::new();
+    for (number, bit) in (5..read.len() * 8).step_by(stride | 1).enumerate() {
         let mut damaged = bytes.clone();
         let at = read[bit / 8];
         damaged[at] ^= 1 << (bit % 8);
         let what = format!("bit {} of byte {at}", bit % 8);
+        if !progress.begins(number, &what) {
+            continue;
+        }
         let memory = Memory::of(damaged);
         match quietly(|| write(&memory)) {
             Err(said) => wrong.push(format!("{what}: {said}")),
