@@ -15,7 +15,7 @@ use spanfile::{Options, Store, Table};
 
 use crate::costs::{CostCache, CostProvider, CostTable, PricedAs};
 use crate::error::{QueryError, Result};
-use crate::provider::{FileView, PartReadings, StoredTable};
+use crate::provider::{FileView, PartReadings, StoredTable, store_error};
 use crate::views::{self, View};
 use crate::{functions, statement};
 
@@ -118,11 +118,31 @@ impl Database {
         planner.statement_to_plan(statement).await
     }
 
+    /// What the files have budgets per, as in `agent day`.
+    fn budgets_seen(&self) -> DfResult<Vec<String>> {
+        let mut kinds = Vec::new();
+        for file in self.seen() {
+            for budget in file.snapshot.budgets().map_err(store_error)?.iter() {
+                let every = if budget.key.every_day { " day" } else { "" };
+                kinds.push(format!("{}{every}", budget.key.per.name()));
+            }
+        }
+        Ok(kinds)
+    }
+
     async fn view(&self, view: &'static View) -> DfResult<Arc<dyn TableProvider>> {
         let Some(planner) = self.planner.get() else {
             return internal_err!("the view {} was asked for before its session was there", view.name);
         };
-        let plan = planner.statement_to_plan(view.statement()?).await?;
+        let statement = match view.name {
+            // What no budget asks for would only cost planning.
+            "budget_status" => {
+                let budgets = self.budgets_seen()?;
+                view.statement_where(|what| budgets.iter().any(|b| b == what))?
+            }
+            _ => view.statement()?,
+        };
+        let plan = planner.statement_to_plan(statement).await?;
         Ok(Arc::new(ViewTable::new(plan, Some(view.text.to_owned()))))
     }
 }

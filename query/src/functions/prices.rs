@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Weak};
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, StringArray, StructArray, TimestampNanosecondArray,
+    Array, ArrayRef, AsArray, Decimal128Array, StringArray, StringBuilder, StructArray, TimestampNanosecondArray,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Int64Type, TimeUnit, TimestampNanosecondType};
 use datafusion::common::{Result, exec_err, plan_err};
@@ -192,13 +192,8 @@ fn now_unix_nano() -> i64 {
     now.ok().and_then(|d| i64::try_from(d.as_nanos()).ok()).unwrap_or_default()
 }
 
-/// What names lead to, remembered from row to row.
-struct Calls<'b> {
-    book: &'b PriceBook,
-    found: HashMap<[Option<String>; 4], Result<(Match, Option<Rates>), Unpriced>>,
-}
-
 /// Names that lead to a price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Names<'a> {
     model: Option<&'a str>,
     request_model: Option<&'a str>,
@@ -206,27 +201,41 @@ struct Names<'a> {
     service_tier: Option<&'a str>,
 }
 
-impl Calls<'_> {
-    fn rates(&mut self, names: &Names<'_>, at: i64) -> Result<(Match, Rates), Unpriced> {
-        let key = [names.model, names.request_model, names.provider, names.service_tier].map(|n| n.map(str::to_owned));
+/// A price that applies.
+#[derive(Clone)]
+struct Quote {
+    kind: &'static str,
+    rates: Arc<Rates>,
+}
+
+/// What names lead to, and the rates that were asked for last.
+type Found = Result<(Match, Option<Quote>), Unpriced>;
+
+/// Prices calls; what names lead to is remembered from row to row.
+struct Calls<'a> {
+    book: &'a PriceBook,
+    found: HashMap<Names<'a>, Found>,
+}
+
+impl<'a> Calls<'a> {
+    fn rates(&mut self, names: Names<'a>, at: i64) -> Result<Quote, Unpriced> {
         let book = self.book;
-        let slot = self.found.entry(key).or_insert_with(|| {
+        let slot = self.found.entry(names).or_insert_with(|| {
             let provider = names.provider.map(str::to_lowercase);
             book.find(provider.as_deref(), names.model, names.request_model).map(|m| (m, None))
         });
         let (found, last) = slot.as_mut().map_err(|e| e.clone())?;
-        let (from, to) =
-            (|r: &Rates| r.constant.0.is_none_or(|t| t <= at), |r: &Rates| r.constant.1.is_none_or(|t| at < t));
-        let holds = |r: &Rates| from(r) && to(r);
-        if let Some(rates) = last.as_ref().filter(|r| holds(r)) {
-            return Ok((found.clone(), rates.clone()));
+        let holds = |(from, to): (Option<i64>, Option<i64>)| from.is_none_or(|t| t <= at) && to.is_none_or(|t| at < t);
+        if let Some(quote) = last.as_ref().filter(|q| holds(q.rates.constant)) {
+            return Ok(quote.clone());
         }
         let rates = found.rates_at(at, Context { service_tier: names.service_tier })?;
-        *last = Some(rates.clone());
-        Ok((found.clone(), rates))
+        let quote = Quote { kind: found.kind.name(), rates: Arc::new(rates) };
+        *last = Some(quote.clone());
+        Ok(quote)
     }
 
-    fn costs(&mut self, arrays: &[ArrayRef], rows: usize, only_cost: bool) -> Result<ArrayRef> {
+    fn costs(&mut self, arrays: &'a [ArrayRef], rows: usize, only_cost: bool) -> Result<ArrayRef> {
         let args = Arguments(arrays);
         let mut out = Applied::default();
         let mut costs = Vec::with_capacity(rows);
@@ -255,11 +264,11 @@ impl Calls<'_> {
                 out.push(None, None);
                 continue;
             }
-            let priced = self.rates(&names, args.time(13, row)).and_then(|(m, r)| r.cost(&usage).map(|c| (m, r, c)));
+            let priced = self.rates(names, args.time(13, row)).and_then(|q| q.rates.cost(&usage).map(|c| (q, c)));
             match priced {
-                Ok((found, rates, cost)) => {
+                Ok((quote, cost)) => {
                     costs.push(Some(cost.total));
-                    out.push(Some((&found, &rates)), None);
+                    out.push(Some(&quote), None);
                 }
                 Err(e) => {
                     costs.push(None);
@@ -275,7 +284,7 @@ impl Calls<'_> {
         structure(Which::PriceCall, vec![costs, source, key, kind, from, why])
     }
 
-    fn matches(&mut self, arrays: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+    fn matches(&mut self, arrays: &'a [ArrayRef], rows: usize) -> Result<ArrayRef> {
         let args = Arguments(arrays);
         let mut out = Applied::default();
         let mut prices: [Vec<Option<i128>>; SHOWN.len()] = Default::default();
@@ -286,13 +295,13 @@ impl Calls<'_> {
                 provider: args.text(2, row),
                 service_tier: args.text(3, row),
             };
-            let rates = self.rates(&names, args.time(4, row));
+            let quote = self.rates(names, args.time(4, row));
             for ((bucket, _), column) in SHOWN.iter().zip(&mut prices) {
                 // 10^-18 dollars per token are 10^-12 per million.
-                column.push(rates.as_ref().ok().and_then(|(_, r)| r.price(*bucket, 0)));
+                column.push(quote.as_ref().ok().and_then(|q| q.rates.price(*bucket, 0)));
             }
-            match &rates {
-                Ok((found, rates)) => out.push(Some((found, rates)), None),
+            match &quote {
+                Ok(quote) => out.push(Some(quote), None),
                 Err(e) => out.push(None, Some(e)),
             }
         }
@@ -315,7 +324,7 @@ fn structure(which: Which, columns: Vec<ArrayRef>) -> Result<ArrayRef> {
 #[derive(Default)]
 struct Applied {
     source: Vec<Option<&'static str>>,
-    key: Vec<Option<String>>,
+    key: StringBuilder,
     kind: Vec<Option<&'static str>>,
     from: Vec<Option<i64>>,
     to: Vec<Option<i64>>,
@@ -323,22 +332,23 @@ struct Applied {
 }
 
 impl Applied {
-    fn push(&mut self, applied: Option<(&Match, &Rates)>, why: Option<&Unpriced>) {
-        self.source.push(applied.map(|(_, r)| r.layer.name()));
-        self.key.push(applied.map(|(_, r)| r.price_key.clone()).or_else(|| why.and_then(|e| e.price_key.clone())));
-        self.kind.push(applied.map(|(m, _)| m.kind.name()));
-        self.from.push(applied.and_then(|(_, r)| r.valid_from));
-        self.to.push(applied.and_then(|(_, r)| r.valid_to));
+    fn push(&mut self, quote: Option<&Quote>, why: Option<&Unpriced>) {
+        let rates = quote.map(|q| &q.rates);
+        self.source.push(rates.map(|r| r.layer.name()));
+        self.key.append_option(rates.map(|r| r.price_key.as_str()).or_else(|| why?.price_key.as_deref()));
+        self.kind.push(quote.map(|q| q.kind));
+        self.from.push(rates.and_then(|r| r.valid_from));
+        self.to.push(rates.and_then(|r| r.valid_to));
         self.why.push(why.map(|e| e.why.name()));
     }
 
-    fn finish(self) -> [ArrayRef; 6] {
+    fn finish(mut self) -> [ArrayRef; 6] {
         let times = |values: Vec<Option<i64>>| -> ArrayRef {
             Arc::new(TimestampNanosecondArray::from(values).with_timezone("UTC"))
         };
         [
             Arc::new(StringArray::from(self.source)),
-            Arc::new(StringArray::from(self.key)),
+            Arc::new(self.key.finish()),
             Arc::new(StringArray::from(self.kind)),
             times(self.from),
             times(self.to),

@@ -20,28 +20,32 @@ WITH limits AS (
 costs AS (
     SELECT 'run ' AS what, trace_id AS subject, CAST(NULL AS DATE) AS day, cost_usd, cost_complete, unpriced_spans,
            unpriced_tokens
+    FROM cost_per_run WHERE false
+    UNION ALL -- where there are budgets per run
+    SELECT 'run ' AS what, trace_id AS subject, CAST(NULL AS DATE) AS day, cost_usd, cost_complete, unpriced_spans,
+           unpriced_tokens
     FROM cost_per_run
-    UNION ALL
+    UNION ALL -- where there are budgets per session
     SELECT 'session ', session_id, NULL, CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
            sum(unpriced_spans), sum(unpriced_tokens)
     FROM cost_per_run WHERE session_id IS NOT NULL GROUP BY session_id
-    UNION ALL
+    UNION ALL -- where there are budgets per user
     SELECT 'user ', user_id, NULL, CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
            sum(unpriced_spans), sum(unpriced_tokens)
     FROM cost_per_run WHERE user_id IS NOT NULL GROUP BY user_id
-    UNION ALL
+    UNION ALL -- where there are budgets per user day
     SELECT 'user day', user_id, CAST(start_time AS DATE), CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
            sum(unpriced_spans), sum(unpriced_tokens)
     FROM cost_per_run WHERE user_id IS NOT NULL GROUP BY user_id, CAST(start_time AS DATE)
-    UNION ALL
+    UNION ALL -- where there are budgets per agent
     SELECT 'agent ', agent_name, NULL, CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
            sum(unpriced_spans), sum(unpriced_tokens)
     FROM usage_costs WHERE agent_name IS NOT NULL GROUP BY agent_name
-    UNION ALL
+    UNION ALL -- where there are budgets per agent day
     SELECT 'agent day', agent_name, day, CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
            sum(unpriced_spans), sum(unpriced_tokens)
     FROM usage_costs WHERE agent_name IS NOT NULL GROUP BY agent_name, day
-    UNION ALL
+    UNION ALL -- where there are budgets per day
     SELECT 'day ', CAST(day AS VARCHAR), day, CAST(sum(cost_usd) AS DECIMAL(38, 12)), bool_and(cost_complete),
            sum(unpriced_spans), sum(unpriced_tokens)
     FROM usage_costs GROUP BY day

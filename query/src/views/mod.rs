@@ -74,16 +74,42 @@ pub(crate) fn find(name: &str) -> Option<&'static View> {
     VIEWS.iter().find(|v| v.name == name)
 }
 
+/// What begins a branch of a union that is not always needed.
+const BRANCH: &str = "UNION ALL -- where there are ";
+
+fn parse(name: &str, text: &str) -> Result<Statement> {
+    let mut parser = DFParserBuilder::new(text).with_dialect(&SpanfileDialect).build()?;
+    let parsed = parser.parse_statements()?.pop_front();
+    parsed.ok_or_else(|| DataFusionError::Plan(format!("the view {name} is empty")))
+}
+
 impl View {
     /// The parsed query; parsing is done once.
     pub(crate) fn statement(&self) -> Result<Statement> {
         if let Some(s) = self.statement.get() {
             return Ok(s.clone());
         }
-        let mut parser = DFParserBuilder::new(self.text).with_dialect(&SpanfileDialect).build()?;
-        let parsed = parser.parse_statements()?.pop_front();
-        let parsed = parsed.ok_or_else(|| DataFusionError::Plan(format!("the view {} is empty", self.name)))?;
+        let parsed = parse(self.name, self.text)?;
         Ok(self.statement.get_or_init(|| parsed).clone())
+    }
+
+    /// The query with only those branches of its unions that `wanted` says yes to. A branch begins with a line
+    /// `UNION ALL -- where there are ...`, and what there must be is asked; others are always there.
+    pub(crate) fn statement_where(&self, wanted: impl Fn(&str) -> bool) -> Result<Statement> {
+        let mut kept = true;
+        let mut text = String::new();
+        for line in self.text.lines() {
+            if let Some(what) = line.trim_start().strip_prefix(BRANCH) {
+                kept = wanted(what.trim());
+            } else if line.starts_with(')') {
+                kept = true;
+            }
+            if kept {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        parse(self.name, &text)
     }
 
     fn head(&self) -> impl Iterator<Item = &'static str> {
