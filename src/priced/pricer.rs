@@ -255,6 +255,8 @@ impl<'p> Pricer<'p> {
         match basis {
             Some(CostBasis::Reported | CostBasis::Covering) => Ok(self.reported(u)),
             Some(CostBasis::Computed) => self.computed(u),
+            // Of some the total is known, of others the parts: sums of both mean nothing.
+            Some(CostBasis::Incomplete | CostBasis::Inconsistent) if u.counted > 1 => Err(Undecided),
             Some(CostBasis::Incomplete) => Ok(self.without(u, "incomplete_usage", u.counted)),
             Some(CostBasis::Inconsistent) => Ok(self.without(u, "inconsistent_usage", u.counted)),
             Some(CostBasis::Covered | CostBasis::Superseded) | None if u.unaccounted > 0 => {

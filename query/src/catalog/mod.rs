@@ -178,6 +178,7 @@ impl SchemaProvider for Database {
     async fn table_type(&self, name: &str) -> DfResult<Option<TableType>> {
         Ok(match views::find(name) {
             Some(_) => Some(TableType::View),
+            None if CostTable::find(name).is_some() => Some(TableType::View),
             None => self.table_exist(name).then_some(TableType::Base),
         })
     }

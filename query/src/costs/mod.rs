@@ -159,7 +159,7 @@ impl TableProvider for CostProvider {
     }
 
     fn table_type(&self) -> TableType {
-        TableType::Base
+        TableType::View
     }
 
     async fn scan(

@@ -75,7 +75,7 @@ pub(crate) fn find(name: &str) -> Option<&'static View> {
 }
 
 /// What begins a branch of a union that is not always needed.
-const BRANCH: &str = "UNION ALL -- where there are ";
+const BRANCH: &str = "UNION ALL -- where there are budgets per ";
 
 fn parse(name: &str, text: &str) -> Result<Statement> {
     let mut parser = DFParserBuilder::new(text).with_dialect(&SpanfileDialect).build()?;
@@ -94,7 +94,7 @@ impl View {
     }
 
     /// The query with only those branches of its unions that `wanted` says yes to. A branch begins with a line
-    /// `UNION ALL -- where there are ...`, and what there must be is asked; others are always there.
+    /// `UNION ALL -- where there are budgets per ...`, and what they are per is asked; others are always there.
     pub(crate) fn statement_where(&self, wanted: impl Fn(&str) -> bool) -> Result<Statement> {
         let mut kept = true;
         let mut text = String::new();
