@@ -22,6 +22,22 @@ QUESTIONS = [
     "SELECT * FROM tools",
     "SELECT * FROM models",
     "SELECT * FROM sessions ORDER BY total_tokens DESC LIMIT 10",
+    "SELECT count(*), sum(cost_usd) FROM cost_per_run",
+    "SELECT trace_id, root_name, total_tokens, cost_usd, cost_complete FROM cost_per_run ORDER BY cost_usd DESC LIMIT 20",
+    "SELECT * FROM cost_per_session ORDER BY cost_usd DESC LIMIT 20",
+    "SELECT * FROM cost_per_user",
+    "SELECT * FROM cost_by_agent",
+    "SELECT * FROM cost_by_agent_version",
+    "SELECT * FROM cost_by_workflow",
+    "SELECT * FROM cost_by_model",
+    "SELECT * FROM cost_by_tool",
+    "SELECT * FROM cost_by_day",
+    "SELECT * FROM cost_per_success",
+    "SELECT * FROM cost_breakdown",
+    "SELECT * FROM cost_audit LIMIT 20",
+    "SELECT state, count(*) FROM budget_status GROUP BY state",
+    "SELECT count(*), sum(cost_usd) FROM cost_as_of('2025-12-01')",
+    "SELECT count(*), sum(cost_usd) FROM cost_what_if('gpt-5', 'gpt-5-mini')",
 ]
 
 

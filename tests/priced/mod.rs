@@ -124,7 +124,7 @@ fn span_by_span(snapshot: &Snapshot, book: &PriceBook) -> BTreeMap<Vec<u8>, Cost
                         Err(_) => run.add(None, 1, known),
                     }
                 }
-                Some("partial" | "inconsistent") => run.add(None, 1, known),
+                Some("incomplete" | "inconsistent") => run.add(None, 1, known),
                 _ => {}
             }
         }
