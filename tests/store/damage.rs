@@ -291,20 +291,23 @@ struct Progress {
     done: AtomicUsize,
     /// The flip to begin with, from `SPANFILE_FIRST_BIT`. Then each flip is named before it is tried.
     first: Option<usize>,
+    /// The flip to end before, from `SPANFILE_LAST_BIT`: so that a long run can be made in pieces.
+    last: Option<usize>,
 }
 
 impl Progress {
     fn new() -> Progress {
-        let first = std::env::var("SPANFILE_FIRST_BIT").ok().map(|n| n.parse().unwrap());
-        Progress { done: AtomicUsize::new(first.unwrap_or(0)), first }
+        let number = |name| std::env::var(name).ok().map(|n| n.parse().unwrap());
+        let (first, last) = (number("SPANFILE_FIRST_BIT"), number("SPANFILE_LAST_BIT"));
+        Progress { done: AtomicUsize::new(first.unwrap_or(0)), first, last }
     }
 
     /// Whether to try a flip.
     fn begins(&self, number: usize, what: &str) -> bool {
-        if self.first.is_some_and(|first| number < first) {
+        if self.first.is_some_and(|first| number < first) || self.last.is_some_and(|last| number >= last) {
             return false;
         }
-        if self.first.is_some() {
+        if self.first.is_some() && self.last.is_none() {
             eprintln!("flip {number}: {what}");
         }
         let done = self.done.fetch_add(1, Ordering::Relaxed);
