@@ -64,6 +64,7 @@ mod import;
 pub mod ingest;
 mod instant;
 pub mod limits;
+pub mod loops;
 pub mod model;
 pub mod normalise;
 pub mod priced;

@@ -5,6 +5,7 @@
 //! * `derive`: what the spans of one trace say together: rules, captures, properties of arbitrary forests
 //! * `ingest`: decoding and batches against an independent decoding of the same files; malformed, huge and arbitrary
 //!   inputs
+//! * `loops`: repetitions against an oracle, planted loops, properties of findings
 //! * `normalise`: one golden file per dialect with the columns that its captures get
 //! * `priced`: costs of roll-ups against the costs of single spans
 //! * `store`: writing, reading back, sealing, superseding, compacting; crashes, faults and damage
@@ -17,6 +18,7 @@ mod claude_code;
 mod cost;
 mod derive;
 mod ingest;
+mod loops;
 mod normalise;
 mod priced;
 mod store;
