@@ -85,7 +85,8 @@ pub struct Finding {
     pub confirmed: bool,
     /// How sure it is.
     pub severity: Severity,
-    /// Tokens of all steps after the first period, where known; `None` when none is, and for polling.
+    /// Tokens of all steps after the first period, where known; `None` when none is, for polling, and where the
+    /// sum does not fit.
     pub wasted_tokens: Option<u64>,
     /// Cost of all steps after the first period in pico-dollars, as tokens.
     pub wasted_cost_pico_usd: Option<i128>,
@@ -169,11 +170,17 @@ fn finding(steps: &[Step], candidate: Candidate, wasted_ns: i128) -> Finding {
         names,
         confirmed: candidate.confirmed,
         severity: candidate.severity(),
-        wasted_tokens: wasted.iter().filter_map(|&s| steps[s].tokens).reduce(u64::saturating_add),
-        wasted_cost_pico_usd: costs.reduce(i128::saturating_add),
+        wasted_tokens: total(wasted.iter().filter_map(|&s| steps[s].tokens), u64::checked_add),
+        wasted_cost_pico_usd: total(costs, i128::checked_add),
         wasted_ns,
         steps: candidate.steps,
     }
+}
+
+/// `None` of nothing, and where the sum does not fit.
+pub(super) fn total<T>(mut known: impl Iterator<Item = T>, add: impl Fn(T, T) -> Option<T>) -> Option<T> {
+    let first = known.next()?;
+    known.try_fold(first, add)
 }
 
 fn element(step: &Step, kind: LoopKind) -> u64 {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::find::total;
 use crate::model::SpanId;
 
 /// What a step is.
@@ -142,7 +143,7 @@ pub fn compose(mut calls: Vec<Step>) -> Option<Step> {
     whole.start_ns = start_ns;
     whole.end_ns = calls.iter().map(|c| c.end_ns).max()?;
     whole.span_id = span_id;
-    whole.tokens = calls.iter().filter_map(|c| c.tokens).reduce(u64::saturating_add);
-    whole.cost_pico_usd = calls.iter().filter_map(|c| c.cost_pico_usd).reduce(i128::saturating_add);
+    whole.tokens = total(calls.iter().filter_map(|c| c.tokens), u64::checked_add);
+    whole.cost_pico_usd = total(calls.iter().filter_map(|c| c.cost_pico_usd), i128::checked_add);
     Some(whole)
 }
