@@ -129,7 +129,7 @@ impl Tools {
             let part = cost.div_euclid(n) + i128::from(i < cost.rem_euclid(n));
             // What has no price is missing from each of them, and is counted in each once.
             let first = calls.iter().position(|other| other == name) == usize::try_from(i).ok();
-            let (spans, tokens) = if first { (outcome.unpriced_spans, outcome.unpriced_tokens) } else { (0, 0) };
+            let (spans, tokens) = if first { (outcome.unpriced_spans, outcome.unpriced_tokens.into()) } else { (0, 0) };
             let tool = self.tool(*name);
             tool.shares += 1;
             tool.of_model = tool.of_model.saturating_add(part);
