@@ -70,6 +70,9 @@ impl Audit {
             if s.cost_counted == Some(false) && s.own.2.is_some_and(|usd| usd != 0) {
                 self.push(trace, s, outcome.as_ref(), pricer, &Finding::of("reported_cost_not_counted"));
             }
+            if s.used.reported.is_some_and(|usd| usd < 0) {
+                self.push(trace, s, outcome.as_ref(), pricer, &Finding::of("negative_cost"));
+            }
             if s.used.basis == Some(CostBasis::Covered) {
                 self.push(trace, s, outcome.as_ref(), pricer, &Finding::of("paid_by_reported_cost"));
             }

@@ -1,7 +1,5 @@
 //! One pass over the spans of a portion, for what only single spans tell.
 
-use std::collections::HashMap;
-
 use super::audit::Audit;
 use super::pricer::{Outcome, Pricer};
 use super::rows::{SpanUse, decided, for_each_trace, unaccounted};
@@ -64,6 +62,3 @@ impl Below {
         (to.saturating_sub(from), b.0.saturating_sub(a.0), b.1.saturating_sub(a.1), b.2 - a.2)
     }
 }
-
-/// Text by number of row, for maps that outlive their batches.
-pub(super) type ByTrace<T> = HashMap<crate::model::TraceId, Vec<T>>;

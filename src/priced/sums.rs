@@ -22,18 +22,18 @@ pub(super) struct Money {
     pub(super) cost: Option<i128>,
     pub(super) reported: i128,
     pub(super) unpriced_spans: u64,
-    pub(super) unpriced_tokens: i64,
+    pub(super) unpriced_tokens: i128,
     too_large: bool,
 }
 
 impl Money {
     pub(super) fn add(&mut self, outcome: &Outcome, reported: bool) {
-        self.add_part(outcome.cost, reported, outcome.unpriced_spans, outcome.unpriced_tokens);
+        self.add_part(outcome.cost, reported, outcome.unpriced_spans, outcome.unpriced_tokens.into());
     }
 
-    pub(super) fn add_part(&mut self, cost: Option<i128>, reported: bool, spans: u64, tokens: i64) {
+    pub(super) fn add_part(&mut self, cost: Option<i128>, reported: bool, spans: u64, tokens: i128) {
         self.unpriced_spans += spans;
-        self.unpriced_tokens = self.unpriced_tokens.saturating_add(tokens);
+        self.unpriced_tokens += tokens;
         let Some(cost) = cost else { return };
         let limit = 10i128.pow(u32::from(schema::USD_PRECISION)) - 1;
         match self.cost.unwrap_or(0).checked_add(cost).filter(|sum| sum.abs() <= limit) {
@@ -74,10 +74,11 @@ struct Group {
     runs: [u64; RUN_COUNTS],
     calls: u64,
     counted: u64,
-    tokens: [Option<i64>; TOKENS],
+    /// Sums that a column may not hold: then it is NULL.
+    tokens: [Option<i128>; TOKENS],
     money: Money,
     buckets: [i128; BUCKETS],
-    counts: [i64; BUCKETS],
+    counts: [i128; BUCKETS],
 }
 
 /// Inclusive token counts of a group, in the order of the columns.
@@ -141,12 +142,13 @@ impl Sums {
                 t.input_image,
                 t.output_audio,
                 u.total_tokens,
-            ],
+            ]
+            .map(|n| n.map(i128::from)),
             ..Group::default()
         };
         group.money.add(outcome, reported);
         if let Some(cost) = &outcome.by_bucket {
-            (group.buckets, group.counts) = (cost.buckets, cost.counts);
+            (group.buckets, group.counts) = (cost.buckets, cost.counts.map(i128::from));
         }
         self.run.get_or_insert((trace, Money::default())).1.add(outcome, reported);
         self.open.push((key, group));
@@ -207,7 +209,7 @@ impl Sums {
             group.runs.into_iter().for_each(|n| w.count(n));
             w.count(group.calls);
             w.count(group.counted);
-            group.tokens.into_iter().for_each(|n| w.int(n));
+            group.tokens.into_iter().for_each(|n| w.int(n.and_then(|n| i64::try_from(n).ok())));
             write_money(&mut w, &group.money);
             w.end();
         }
@@ -232,7 +234,7 @@ impl Sums {
         let mut columns = Columns::new(&schema::bucket_costs());
         for (key, group) in &by_price {
             let applied = &pricer.applied[key.applied as usize];
-            let mut write = |bucket: &str, tokens: Option<i64>, money: &Money| {
+            let mut write = |bucket: &str, tokens: Option<i128>, money: &Money| {
                 let mut w = RowWriter::new(&mut columns);
                 for text in [key.provider, key.request_model, key.response_model, key.service_tier] {
                     w.text(pricer.texts.text(text));
@@ -240,7 +242,7 @@ impl Sums {
                 write_applied(&mut w, applied);
                 w.text(Some(bucket));
                 w.count(group.calls);
-                w.int(tokens);
+                w.int(tokens.and_then(|n| i64::try_from(n).ok()));
                 write_money(&mut w, money);
                 w.end();
             };
@@ -320,7 +322,7 @@ impl Group {
         self.counted += other.counted;
         for (a, b) in self.tokens.iter_mut().zip(other.tokens) {
             *a = match (*a, b) {
-                (Some(a), Some(b)) => Some(a.saturating_add(b)),
+                (Some(a), Some(b)) => Some(a + b),
                 (a, b) => a.or(b),
             };
         }
@@ -331,7 +333,7 @@ impl Group {
             (self.money.cost, self.money.too_large) = (None, true);
         }
         self.buckets.iter_mut().zip(other.buckets).for_each(|(a, b)| *a = a.saturating_add(b));
-        self.counts.iter_mut().zip(other.counts).for_each(|(a, b)| *a = a.saturating_add(b));
+        self.counts.iter_mut().zip(other.counts).for_each(|(a, b)| *a += b);
     }
 }
 
@@ -350,5 +352,5 @@ pub(super) fn write_money(w: &mut RowWriter<'_>, money: &Money) {
     w.usd(money.cost.map(|_| money.reported));
     w.flag(Some(money.is_complete()));
     w.count(money.unpriced_spans);
-    w.int(Some(money.unpriced_tokens));
+    w.int(i64::try_from(money.unpriced_tokens).ok());
 }

@@ -13,7 +13,6 @@ use foldhash::fast::RandomState;
 use super::Portion;
 use super::pricer::{Outcome, Pricer};
 use super::rows::SpanUse;
-use super::steps::ByTrace;
 use super::sums::{Money, write_money};
 use crate::batch::{Columns, RowWriter};
 use crate::cells::{Id, Text, Trace};
@@ -29,11 +28,11 @@ pub(super) struct SyntheticCall {
 }
 
 /// Tool calls without spans, by trace.
-pub(super) struct SyntheticCalls(ByTrace<SyntheticCall>);
+pub(super) struct SyntheticCalls(HashMap<TraceId, Vec<SyntheticCall>>);
 
 impl SyntheticCalls {
     pub(super) fn of(portion: &Portion) -> Result<Self> {
-        let mut calls: ByTrace<SyntheticCall> = HashMap::new();
+        let mut calls: HashMap<TraceId, Vec<SyntheticCall>> = HashMap::new();
         for batch in portion.read(Table::SyntheticCalls, &["trace_id", "span_id", "tool_name"], None)? {
             let batch = batch?;
             let (trace, llm) = (Trace::of(&batch, "trace_id"), Id::of(&batch, "span_id"));
@@ -130,7 +129,7 @@ impl Tools {
             let part = cost.div_euclid(n) + i128::from(i < cost.rem_euclid(n));
             // What has no price is missing from each of them, and is counted in each once.
             let first = calls.iter().position(|other| other == name) == usize::try_from(i).ok();
-            let (spans, tokens) = if first { (outcome.unpriced_spans, outcome.unpriced_tokens) } else { (0, 0) };
+            let (spans, tokens) = if first { (outcome.unpriced_spans, outcome.unpriced_tokens.into()) } else { (0, 0) };
             let tool = self.tool(*name);
             tool.shares += 1;
             tool.of_model = tool.of_model.saturating_add(part);

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use spanfile::batch::BatchBuilder;
 use spanfile::cost::{Alias, PriceBook, PriceFile};
 use spanfile::ingest::ingest;
+use spanfile::model::{Resource, Scope, Span, SpanId, TraceId, Value};
 use spanfile::priced::Pricing;
 use spanfile::{Importer, Options, Store};
 
@@ -84,4 +86,42 @@ fn recorded_runs_cost_what_their_reference_says() {
         let expected: i128 = format!("{expected:0<12}").parse().unwrap();
         assert_eq!((cost.pico_usd, cost.unpriced_spans), (Some(expected), 0), "{id}");
     }
+}
+
+#[test]
+fn exclusive_and_inclusive_usage_of_one_call_cost_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(folder.path().join("a.spans"), Options::default()).unwrap();
+    let mut rows = BatchBuilder::new();
+    rows.begin_resource(&Resource::default());
+    rows.begin_scope(&Scope::default());
+    // 300 tokens beside what was read from the cache and written to it: told apart by one source, as a sum by the other.
+    for (trace, input) in [(1, 300), (2, 300 + 5000 + 700)] {
+        let attribute = |key: &'static str, value: Value<'static>| (std::borrow::Cow::Borrowed(key), value);
+        rows.push_span(&Span {
+            trace_id: TraceId([trace; 16]),
+            span_id: SpanId([1; 8]),
+            start_unix_nano: 1_780_000_000_000_000_000,
+            end_unix_nano: 1_780_000_001_000_000_000,
+            attributes: vec![
+                attribute("gen_ai.operation.name", Value::from("chat")),
+                attribute("gen_ai.provider.name", Value::from("anthropic")),
+                attribute("gen_ai.request.model", Value::from("claude-sonnet-4-5")),
+                attribute("gen_ai.usage.input_tokens", Value::Int(input)),
+                attribute("gen_ai.usage.output_tokens", Value::Int(40)),
+                attribute("gen_ai.usage.cache_read.input_tokens", Value::Int(5000)),
+                attribute("gen_ai.usage.cache_creation.input_tokens", Value::Int(700)),
+            ],
+            ..Span::default()
+        })
+        .unwrap();
+    }
+    let mut writer = store.writer().unwrap();
+    writer.append(rows.finish()).unwrap();
+    writer.seal_all().unwrap();
+    let (uses, _) = priced(&store.snapshot().unwrap(), &Pricing::new(PriceBook::bundled().clone()));
+    let costs: Vec<_> = by_run(&uses).into_values().map(|c| c.pico_usd.unwrap()).collect();
+    // Dollars per million tokens are pico-dollars per token times a million: 3, 15, 0.3, 3.75.
+    let expected = 300 * 3_000_000 + 40 * 15_000_000 + 5000 * 300_000 + 700 * 3_750_000;
+    assert_eq!(costs, [expected, expected]);
 }
