@@ -93,7 +93,7 @@ fn cycle_with_a_signature_that_does_not_depend_on_its_start() {
 fn handoff_ping_pong() {
     let turn = |i: u64, what: u64| {
         let mut step = tool("work", what, what);
-        step.agent = if i % 2 == 0 { "a".into() } else { "b".into() };
+        step.agent = if i.is_multiple_of(2) { "a".into() } else { "b".into() };
         step
     };
     let fresh: Vec<Step> = (0..6).map(|i| turn(i, i)).collect();
@@ -133,7 +133,9 @@ fn stagnation() {
 #[test]
 fn scattered() {
     let between = |gap: u64, times: u64| {
-        (0..gap * times).map(|i| if i % gap == 0 { tool("s", 0, 0) } else { tool("w", i, i) }).collect::<Vec<_>>()
+        (0..gap * times)
+            .map(|i| if i.is_multiple_of(gap) { tool("s", 0, 0) } else { tool("w", i, i) })
+            .collect::<Vec<_>>()
     };
     let found = one(between(5, 4));
     assert_eq!((found.kind, found.wasted_tokens, found.last_step), (LoopKind::Scattered, Some(30), 15));
