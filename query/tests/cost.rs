@@ -265,7 +265,9 @@ fn a_gate_fails_over_a_limit_and_where_the_cost_is_not_known() {
     let day = "[[budget]]\nper = 'day'\nhard = 0\n";
     assert_eq!(gate(&path, day, &["-csv", "--fail-over=hard", "--allow-incomplete"]).0, 4);
     let (code, err) = gate(&path, "[[budget]]\nper = 'agent'\nname = 'planer'\nhard = 1", &["--fail-over"]);
-    assert_eq!((code, err.as_str()), (0, "spanfile: budget per agent \"planer\": nothing in the file has that name\n"));
+    let said = "spanfile: budget per agent \"planer\": nothing in the file has that name\n\
+                spanfile: --fail-over: no budget is for anything in the file\n";
+    assert_eq!((code, err.as_str()), (2, said));
     for none in ["", "[[budget]]\nper = 'run'\nsoft = 1"] {
         let (code, err) = gate(&path, none, &["--fail-over"]);
         assert!(code == 2 && err.contains("no budget has a hard limit"), "{code} {err}");

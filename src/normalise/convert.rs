@@ -220,14 +220,18 @@ fn scaled_to_ns(value: &Value<'_>, ns_per_unit: f64) -> Option<i64> {
 }
 
 fn usd(value: &Value<'_>) -> Option<i128> {
-    match value {
+    let found = match value {
         Value::Int(v) => Some(i128::from(*v) * 10i128.pow(USD_SCALE as u32)),
         // The shortest text that reads back to the double is what the source meant: 0.1, not 0.1000000000000000055.
         Value::Double(v) if v.is_finite() => decimal(&format!("{v:e}")),
         Value::Str(s) => decimal(s.trim()),
         _ => None,
-    }
+    };
+    found.filter(|pico| pico.unsigned_abs() <= COST_MAX)
 }
+
+/// A quadrillion dollars, in pico-dollars. No call costs more, and sums of a hundred billion of these fit a column.
+const COST_MAX: u128 = 10u128.pow(27);
 
 /// Largest unscaled value of `Decimal128(38, 12)`.
 const USD_MAX: i128 = 10i128.pow(crate::schema::USD_PRECISION as u32) - 1;

@@ -70,6 +70,9 @@ impl Audit {
             if s.cost_counted == Some(false) && s.own.2.is_some_and(|usd| usd != 0) {
                 self.push(trace, s, outcome.as_ref(), pricer, &Finding::of("reported_cost_not_counted"));
             }
+            if s.used.reported == Some(0) && carries {
+                self.push(trace, s, outcome.as_ref(), pricer, &Finding::of("reported_zero_for_tokens"));
+            }
             if s.used.reported.is_some_and(|usd| usd < 0) {
                 self.push(trace, s, outcome.as_ref(), pricer, &Finding::of("negative_cost"));
             }

@@ -264,7 +264,7 @@ impl<'p> Pricer<'p> {
             }
             Some(CostBasis::Covered | CostBasis::Superseded) | None => {
                 let applied = self.number(Applied::default());
-                Ok(Outcome { applied, cost: Some(0), by_bucket: None, unpriced_spans: 0, unpriced_tokens: 0 })
+                Ok(Outcome { applied, cost: None, by_bucket: None, unpriced_spans: 0, unpriced_tokens: 0 })
             }
         }
     }

@@ -297,8 +297,7 @@ impl Sums {
             let [start, end] = ["start_time", "end_time"].map(|n| Time::of(&batch, n));
             for row in 0..batch.num_rows() {
                 let Some(id) = trace.at(row) else { continue };
-                let nothing_to_pay = Money { cost: Some(0), ..Money::default() };
-                let money = self.runs.get(&id).copied().unwrap_or(nothing_to_pay);
+                let money = self.runs.get(&id).copied().unwrap_or_default();
                 let mut w = RowWriter::new(&mut columns);
                 w.id(Some(&id.0));
                 texts.iter().for_each(|t| w.text(t.at(row)));
@@ -348,8 +347,10 @@ pub(super) fn write_applied(w: &mut RowWriter<'_>, applied: &Applied) {
 
 /// The columns about money.
 pub(super) fn write_money(w: &mut RowWriter<'_>, money: &Money) {
-    w.usd(money.cost);
-    w.usd(money.cost.map(|_| money.reported));
+    // Where nothing is known and nothing is missing, there was nothing to pay for.
+    let cost = money.cost.or(money.is_complete().then_some(0));
+    w.usd(cost);
+    w.usd(cost.map(|_| money.reported));
     w.flag(Some(money.is_complete()));
     w.count(money.unpriced_spans);
     w.int(i64::try_from(money.unpriced_tokens).ok());

@@ -147,8 +147,9 @@ impl Tools {
             w.count(tool.runs);
             w.count(tool.calls);
             w.count(tool.shares);
-            w.usd(tool.money.cost.map(|_| tool.of_model));
-            w.usd(tool.money.cost.map(|_| tool.of_tool));
+            let known = tool.money.cost.is_some() || tool.money.is_complete();
+            w.usd(known.then_some(tool.of_model));
+            w.usd(known.then_some(tool.of_tool));
             write_money(&mut w, &tool.money);
             w.end();
         }

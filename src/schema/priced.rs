@@ -197,7 +197,7 @@ pub static COST_AUDIT: &[Column] = &[
         false,
         Computed,
         "",
-        "Not counted: duplicate, same_response, parent_of_counted, reported_sum_of_calls, reported_cost_not_counted, paid_by_reported_cost, failed_without_usage. Not priced: no_model, unknown_provider, unknown_model, ambiguous_model, alias_without_model, no_price, not_valid_then, bucket_without_price, incomplete_usage, inconsistent_usage, no_usage and the like. In doubt: service_tier_without_price, ambiguous_convention, negative_cost.",
+        "Not counted: duplicate, same_response, parent_of_counted, reported_sum_of_calls, reported_cost_not_counted, paid_by_reported_cost, failed_without_usage. Not priced: no_model, unknown_provider, unknown_model, ambiguous_model, alias_without_model, no_price, not_valid_then, bucket_without_price, incomplete_usage, inconsistent_usage, no_usage and the like. In doubt: service_tier_without_price, ambiguous_convention, negative_cost, reported_zero_for_tokens.",
     ),
     col("cost_complete", Flag, false, Computed, "", "False where the cost of the run misses something because of it."),
     col(

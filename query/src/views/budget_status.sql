@@ -66,7 +66,7 @@ compared AS (
     WHERE b.named OR e.what IS NOT NULL
 )
 SELECT scope, coalesce(subject, name) AS subject, day, name, every,
-       CASE WHEN subject IS NULL THEN 0 ELSE cost_usd END AS cost_usd, coalesce(cost_complete, true) AS cost_complete,
+       CASE WHEN subject IS NULL THEN CAST(0 AS DECIMAL(38, 12)) ELSE cost_usd END AS cost_usd, coalesce(cost_complete, true) AS cost_complete,
        soft_usd, hard_usd,
        CASE WHEN hard_usd > 0 THEN CAST(cost_usd AS DOUBLE) / CAST(hard_usd AS DOUBLE) END AS share_of_hard,
        CASE WHEN subject IS NULL THEN 'unused'

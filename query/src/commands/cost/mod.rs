@@ -40,27 +40,34 @@ pub(crate) fn run(args: &CostArgs) -> Result<u8> {
     let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.limits))?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let work = async {
-        match &sums {
-            Some(sums) if !is_for_programs(&args.output) => {
-                let look = look(args.width);
-                show(&engine, sums, args.top.unwrap_or(TOP), look, &mut out).await?;
-                if !at_other_prices {
-                    show_budgets(&engine, &status, look, &mut out).await?;
+        let shown = async {
+            match &sums {
+                Some(sums) if !is_for_programs(&args.output) => {
+                    let look = look(args.width);
+                    show(&engine, sums, args.top.unwrap_or(TOP), look, &mut out).await?;
+                    if !at_other_prices {
+                        show_budgets(&engine, &status, look, &mut out).await?;
+                    }
+                }
+                _ => {
+                    let sql = sums.as_ref().map_or_else(
+                        || format!("SELECT * FROM ({status}) ORDER BY scope, name NULLS FIRST, every, share_of_hard DESC, subject, day"),
+                        |s| s.all_columns(args.top.unwrap_or(0)),
+                    );
+                    let (format, options) = output(&args.output);
+                    let rows = render(engine.sql(&sql).await?.stream()?, &format, &options, &mut out).await?;
+                    if let Some(path) = parquet_path(&format) {
+                        say!("{}: {rows} rows", path.display());
+                    }
                 }
             }
-            _ => {
-                let sql = sums.as_ref().map_or_else(
-                    || format!("SELECT * FROM ({status}) ORDER BY scope, name NULLS FIRST, every, share_of_hard DESC, subject, day"),
-                    |s| s.all_columns(args.top.unwrap_or(0)),
-                );
-                let (format, options) = output(&args.output);
-                let rows = render(engine.sql(&sql).await?.stream()?, &format, &options, &mut out).await?;
-                if let Some(path) = parquet_path(&format) {
-                    say!("{}: {rows} rows", path.display());
-                }
-            }
+            out.flush().map_err(output_error)
+        };
+        // A reader that has gone away does not decide whether budgets hold.
+        match (shown.await, args.fail_over) {
+            (Err(e), Some(_)) if e.is_broken_pipe() => {}
+            (shown, _) => shown?,
         }
-        out.flush().map_err(output_error)?;
         match args.fail_over {
             Some(limit) => gate(&engine, &status, limit, args.allow_incomplete).await,
             None => Ok(exit::FINE),
@@ -214,6 +221,10 @@ async fn gate(engine: &Engine, status: &str, limit: FailOver, allow_incomplete: 
     };
     for what in standings.unused() {
         say!("spanfile: budget per {what}: nothing in the file has that name");
+    }
+    if standings.are_all_unused() {
+        say!("spanfile: --fail-over: no budget is for anything in the file");
+        return Ok(exit::USAGE);
     }
     match standings.gate(limit, allow_incomplete) {
         Gate::Passed => Ok(exit::FINE),

@@ -161,6 +161,12 @@ impl Standings {
     }
 
     /// Budgets with a name that nothing was spent under: perhaps a slip of the pen.
+    /// Whether no budget is for anything that the file has.
+    pub(super) fn are_all_unused(&self) -> bool {
+        let unused = |s: &Standing| s.states.iter().all(|(state, _)| state.name == "unused");
+        !self.budgets.is_empty() && self.budgets.iter().all(unused)
+    }
+
     pub(super) fn unused(&self) -> impl Iterator<Item = &BudgetKey> {
         let unused = |s: &&Standing| s.states.iter().any(|(state, _)| state.name == "unused");
         self.budgets.iter().filter(unused).map(|s| &s.key)
