@@ -4,7 +4,7 @@
 //! span. Where both tell of the same calls, one of them must give way, or the calls would be paid for twice:
 //!
 //! * A reported cost beats tokens at their price, where it is the cost of just these tokens: on the same span; on a call
-//!   with one counted span below it; on spans below the one whose tokens count.
+//!   with one counted span below it; on spans below the one whose tokens count, when every model call there reports one.
 //! * The reported sum of several calls (on an agent, a chain) gives way to the calls, which say more.
 //! * What tools report is a cost of its own, beside that of the model call around them.
 
@@ -23,7 +23,8 @@ pub enum CostBasis {
     Computed,
     /// Its tokens count, and the reported cost of another span pays for them.
     Covered,
-    /// Its reported cost is the sum of calls below it, which count instead.
+    /// Its reported cost gives way: it is the sum of calls below it, which count instead, or a part of what the
+    /// tokens above it come to.
     Superseded,
     /// Its tokens count, but input or output is unknown, so that they have no price.
     Incomplete,
@@ -74,6 +75,12 @@ pub(super) struct Bases {
     known_before: Vec<u32>,
     /// The nearest span above whose tokens count.
     above: Vec<u32>,
+    /// Of each position in preorder, how many spans before it have a reported cost of a call that counts.
+    costs_before: Vec<u32>,
+    /// Likewise, model calls of which no reported cost is known.
+    silent_before: Vec<u32>,
+    /// Whether a span above has a reported cost of a call that counts.
+    cost_above: Vec<bool>,
 }
 
 impl Bases {
@@ -91,9 +98,12 @@ impl Bases {
             match self.tokens_before[right + 1] - self.tokens_before[left + 1] {
                 0 if is_of_a_call(rows[i].kind) && self.above[i] != NONE => {
                     let payer = self.above[i] as usize;
+                    let below = tree.left[payer] as usize + 1..tree.right[payer] as usize + 1;
+                    // The cost of some calls does not pay for the tokens of all of them.
+                    let pays = self.silent_before[below.end] == self.silent_before[below.start];
                     if !cost[payer] {
-                        self.of[payer] = Some(CostBasis::Covered);
-                        self.of[i] = Some(CostBasis::Covering);
+                        self.of[payer] = Some(if pays { CostBasis::Covered } else { of_tokens(&rows[payer]) });
+                        self.of[i] = Some(if pays { CostBasis::Covering } else { CostBasis::Superseded });
                     }
                 }
                 0 => {}
@@ -111,8 +121,9 @@ impl Bases {
 
     /// Finds out what is known above and below each span.
     fn look_around(&mut self, rows: &[SpanRow<'_>], tree: &Tree, usage: &[bool], cost: &[bool]) {
-        let known = |i: u32| usage[i as usize] || (cost[i as usize] && is_of_a_call(rows[i as usize].kind));
-        for sums in [&mut self.tokens_before, &mut self.known_before] {
+        let costs = |i: u32| cost[i as usize] && is_of_a_call(rows[i as usize].kind);
+        let known = |i: u32| usage[i as usize] || costs(i);
+        for sums in [&mut self.tokens_before, &mut self.known_before, &mut self.costs_before, &mut self.silent_before] {
             sums.clear();
             sums.push(0);
         }
@@ -120,18 +131,32 @@ impl Bases {
         self.above.resize(rows.len(), NONE);
         self.known.clear();
         self.known.resize(rows.len(), false);
-        let (mut with_tokens, mut with_any) = (0, 0);
+        self.cost_above.clear();
+        self.cost_above.resize(rows.len(), false);
+        let (mut with_tokens, mut with_any, mut with_cost) = (0, 0, 0);
         for &i in &tree.preorder {
             with_tokens += u32::from(usage[i as usize]);
             with_any += u32::from(known(i));
+            with_cost += u32::from(costs(i));
             self.tokens_before.push(with_tokens);
             self.known_before.push(with_any);
+            self.costs_before.push(with_cost);
             let parent = tree.parent[i as usize];
             if parent != NONE {
                 self.above[i as usize] = if usage[parent as usize] { parent } else { self.above[parent as usize] };
+                self.cost_above[i as usize] = self.cost_above[parent as usize] || costs(parent);
                 // So far it says what is known above.
                 self.known[i as usize] = self.known[parent as usize] || known(parent);
             }
+        }
+        let mut silent = 0;
+        for &i in &tree.preorder {
+            let i = i as usize;
+            let (left, right) = (tree.left[i] as usize, tree.right[i] as usize);
+            let is_call = matches!(rows[i].kind, Kind::Llm | Kind::Embedding);
+            let costs = self.costs_before[right + 1] - self.costs_before[left];
+            silent += u32::from(is_call && costs == 0 && !self.cost_above[i]);
+            self.silent_before.push(silent);
         }
         for i in 0..rows.len() {
             let (left, right) = (tree.left[i] as usize, tree.right[i] as usize);
@@ -141,7 +166,7 @@ impl Bases {
 }
 
 /// Whether a cost reported on spans of that kind may be that of the model call around them.
-fn is_of_a_call(kind: Kind) -> bool {
+pub(crate) fn is_of_a_call(kind: Kind) -> bool {
     !matches!(
         kind,
         Kind::Tool
@@ -154,12 +179,16 @@ fn is_of_a_call(kind: Kind) -> bool {
     )
 }
 
+/// Whether calls of that kind have output tokens, so that their cost is unknown without.
+pub(crate) fn puts_out_tokens(kind: Kind) -> bool {
+    !matches!(kind, Kind::Embedding | Kind::Reranker | Kind::Retrieval)
+}
+
 fn of_tokens(row: &SpanRow<'_>) -> CostBasis {
     let tokens = &row.tokens;
-    let needs_output = !matches!(row.kind, Kind::Embedding | Kind::Reranker | Kind::Retrieval);
     if !tokens.is_consistent() {
         CostBasis::Inconsistent
-    } else if tokens.input.is_none() || (needs_output && tokens.output.is_none()) {
+    } else if tokens.input.is_none() || (puts_out_tokens(row.kind) && tokens.output.is_none()) {
         CostBasis::Incomplete
     } else {
         CostBasis::Computed

@@ -14,6 +14,7 @@
 //! | `handoffs` | who handed over to whom |
 //! | `requested` | tool calls that are known only because an LLM asked for them |
 //! | `canonical` | one text for equal arguments, whatever framework recorded them |
+//! | `looping` | what the run did again and again |
 //! | `rollup` | one row per run, one row per use of a model or tool |
 
 mod agents;
@@ -22,6 +23,7 @@ mod calls;
 mod canonical;
 mod counted;
 mod handoffs;
+mod looping;
 mod requested;
 mod rollup;
 mod structure;
@@ -33,16 +35,21 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::{FixedState, RandomState};
 
+use crate::loops::Settings;
 use crate::model::SpanId;
 pub use crate::normalise::Kind;
 use agents::Agents;
 use basis::Bases;
 pub use basis::CostBasis;
+pub(crate) use basis::{is_of_a_call, puts_out_tokens};
 use calls::{Calls, is_tool};
 pub use canonical::{Canonicaliser, hash};
 pub(crate) use counted::COUNTED_ELSEWHERE;
 use counted::Counted;
 use handoffs::Ends;
+use looping::Known;
+pub use looping::{Member, RunLoop};
+pub(crate) use rollup::is_use;
 use rollup::{Errors, UsageIndex};
 pub use rollup::{FirstError, Outcome, RunRow, UsageRow};
 use structure::{NONE, Tree};
@@ -144,6 +151,8 @@ pub struct TraceDerived<'a> {
     pub usage: Vec<UsageRow<'a>>,
     /// Tool calls that no span shows, in order of the run.
     pub calls: Vec<SyntheticCall<'a>>,
+    /// What the run did again and again, by first step.
+    pub loops: Vec<RunLoop>,
 }
 
 /// Derives traces one after the other, reusing its memory.
@@ -159,9 +168,15 @@ pub struct Deriver {
     args: Vec<Option<u64>>,
     failed_below: Vec<bool>,
     last_failed: HashMap<u64, bool, RandomState>,
+    loop_settings: Settings,
 }
 
 impl Deriver {
+    /// A deriver that looks for loops with other settings than the defaults.
+    pub fn with_loop_settings(loop_settings: Settings) -> Self {
+        Deriver { loop_settings, ..Deriver::default() }
+    }
+
     /// Derives one trace from all of its span rows, in canonical order (start time, then span id), and its log records,
     /// those of each span in order of time.
     pub fn derive<'a>(&mut self, rows: &[SpanRow<'a>], logs: &[LogRow<'_>]) -> TraceDerived<'a> {
@@ -186,7 +201,10 @@ impl Deriver {
         let run = rollup::run(rows, &spans, &calls, &errors, steps, retries);
         let workflow_name = run.as_ref().and_then(|r| r.workflow_name);
         let usage = self.usage.rows(rows, &spans, &calls, &self.calls.duplicate_of, &self.bases.known, workflow_name);
-        TraceDerived { spans, run, usage, calls }
+        let duplicate_of = &self.calls.duplicate_of;
+        let known = Known { rows, spans: &spans, calls: &calls, tree: &self.tree, duplicate_of };
+        let loops = looping::search(&known, &self.loop_settings, &mut self.canonical);
+        TraceDerived { spans, run, usage, calls, loops }
     }
 
     fn span<'a>(&mut self, rows: &[SpanRow<'a>], i: usize, ends: &[Ends<'a>]) -> SpanDerived<'a> {

@@ -23,11 +23,13 @@ pub(super) struct Candidate {
     /// Whether a part of it is a loop too, and of how many steps at least.
     shortest: Option<usize>,
     pub(super) confirmed: bool,
+    /// Whether it is made of LLM turns.
+    pub(super) is_llm: bool,
 }
 
 impl Candidate {
     fn new(kind: LoopKind, period: usize, steps: Vec<usize>, shortest: Option<usize>, confirmed: bool) -> Self {
-        Self { kind, period, steps, first_period: period, turns: 0, shortest, confirmed }
+        Self { kind, period, steps, first_period: period, turns: 0, shortest, confirmed, is_llm: false }
     }
 
     pub(super) fn severity(&self) -> Severity {
@@ -46,7 +48,7 @@ impl Candidate {
     }
 
     pub(super) fn wasted(&self) -> &[usize] {
-        if self.kind == LoopKind::Polling { &[] } else { &self.steps[self.first_period..] }
+        if self.kind.is_waste() { &self.steps[self.first_period..] } else { &[] }
     }
 
     /// Leaves what other findings have not taken; false when that is no loop.
@@ -55,6 +57,10 @@ impl Candidate {
             return true;
         }
         let Some(shortest) = self.shortest else { return false };
+        if self.kind == LoopKind::NearRepeat {
+            self.steps.retain(|&s| !taken[s]);
+            return self.steps.len() >= shortest;
+        }
         let free = self.steps.split(|&s| taken[s]);
         // The earliest of the longest: `max_by_key` takes the last.
         let Some(longest) = free.rev().max_by_key(|part| part.len()) else { return false };
@@ -86,12 +92,12 @@ impl<T: Hash + Eq> Numbers<T> {
 pub(super) fn candidates(steps: &[Step], settings: &Settings) -> Vec<Candidate> {
     let mut found = Vec::new();
     let mut numbers = Numbers::new();
-    let symbols: Vec<u32> = steps.iter().map(|s| numbers.of(s.identity())).collect();
+    let symbols: Vec<u32> = steps.iter().map(|s| numbers.of(s.identity(settings.compare_results))).collect();
     for part in between_user_turns(steps) {
         let mut agents: Vec<Vec<usize>> = Vec::new();
-        let mut index: HashMap<&Arc<str>, usize, RandomState> = HashMap::default();
+        let mut index: HashMap<(&Arc<str>, u32), usize, RandomState> = HashMap::default();
         for i in part.clone() {
-            let at = *index.entry(&steps[i].agent).or_insert_with(|| {
+            let at = *index.entry((&steps[i].agent, steps[i].instance)).or_insert_with(|| {
                 agents.push(Vec::new());
                 agents.len() - 1
             });
@@ -104,7 +110,10 @@ pub(super) fn candidates(steps: &[Step], settings: &Settings) -> Vec<Candidate> 
             view.monologues(&mut found);
             view.stagnations(&mut found);
             view.scattered(&mut found);
-            view.polling(&mut found);
+            view.near(&mut found);
+            if settings.compare_results {
+                view.polling(&mut found);
+            }
         }
         if agents.len() > 1 {
             ping_pong(steps, settings, &symbols, part, &mut found);
@@ -140,6 +149,12 @@ impl Sequence<'_> {
 
     fn known(&self, positions: &[usize]) -> bool {
         positions.iter().all(|&s| self.steps[s].outcome().is_some())
+    }
+
+    /// Whether each step has the result of the one a period before.
+    fn same_results(&self, positions: &[usize], period: usize) -> bool {
+        let outcome = |at: usize| self.steps[positions[at]].outcome();
+        self.known(positions) && (period..positions.len()).all(|at| outcome(at) == outcome(at - period))
     }
 
     /// Stretches in which each step belongs with the first.
@@ -183,7 +198,7 @@ impl Sequence<'_> {
             if positions[..r.period].iter().all(|&s| self.settings.allows(&self.steps[s].name, kind)) {
                 continue;
             }
-            let confirmed = self.known(positions);
+            let confirmed = self.same_results(positions, r.period);
             found.push(Candidate::new(kind, r.period, positions.to_vec(), Some(fewest), confirmed));
         }
     }
@@ -199,13 +214,14 @@ impl Sequence<'_> {
 
     fn monologues(&self, found: &mut Vec<Candidate>) {
         let fewest = self.settings.monologue_turns.max(2);
-        let begins = |s: &Step| s.kind == StepKind::Llm && !self.settings.allows(&s.name, LoopKind::Monologue);
+        let begins =
+            |s: &Step| s.kind == StepKind::Llm && !s.alone && !self.settings.allows(&s.name, LoopKind::Monologue);
         // Compared with the first, not with the one before: outputs that drift away are no loop.
         let same = |a: &Step, b: &Step| {
             let equal = a.output_hash.is_some() && a.output_hash == b.output_hash;
             let near = a.output_simhash.zip(b.output_simhash);
             let near = near.is_some_and(|(a, b)| (a ^ b).count_ones() <= self.settings.simhash_bits);
-            b.kind == StepKind::Llm && (equal || near)
+            b.kind == StepKind::Llm && !b.alone && (equal || near)
         };
         self.stretches(fewest, begins, same, |positions| {
             let first = self.steps[positions[0]].output_hash;
@@ -232,16 +248,44 @@ impl Sequence<'_> {
         });
     }
 
+    /// Equal calls with other results: periods of one step or of several.
     fn polling(&self, found: &mut Vec<Candidate>) {
-        let begins =
-            |s: &Step| s.kind == StepKind::Tool && s.k1.is_some() && !self.settings.allows(&s.name, LoopKind::Polling);
-        let same = |a: &Step, b: &Step| b.kind == a.kind && a.name == b.name && a.k1 == b.k1;
-        self.stretches(self.settings.polls, begins, same, |positions| {
-            let first = self.steps[positions[0]].r;
-            if self.known(positions) && positions.iter().any(|&s| self.steps[s].r != first) {
-                found.push(Candidate::new(LoopKind::Polling, 1, positions.to_vec(), None, true));
+        let fewest = self.settings.polls.max(2);
+        // Another try after a failure is no polling.
+        let polls = |s: &Step| {
+            s.kind == StepKind::Tool && !s.failed && s.r.is_some() && !self.settings.allows(&s.name, LoopKind::Polling)
+        };
+        let mut numbers = Numbers::new();
+        let symbols: Vec<u32> = self
+            .sequence
+            .iter()
+            .map(|&s| Some(&self.steps[s]).filter(|s| polls(s)))
+            .map(|step| numbers.of(step.and_then(|s| Some((&s.name, s.k1?)))))
+            .collect();
+        for r in repetitions(&symbols, self.settings.max_period.max(1)) {
+            let positions = &self.sequence[r.start..r.end];
+            if positions.len() >= fewest * r.period && !self.same_results(positions, r.period) {
+                found.push(Candidate::new(LoopKind::Polling, r.period, positions.to_vec(), None, true));
             }
-        });
+        }
+    }
+
+    fn near(&self, found: &mut Vec<Candidate>) {
+        let fewest = self.settings.near_repeats.max(2);
+        super::near::clusters(
+            self.sequence,
+            |at| self.step(at),
+            self.settings,
+            |members| {
+                let steps: Vec<usize> = members.iter().map(|&at| self.sequence[at]).collect();
+                let first = &self.steps[steps[0]];
+                let is_llm = first.kind == StepKind::Llm;
+                let confirmed = !is_llm && first.r.is_some() && steps.iter().all(|&s| self.steps[s].r == first.r);
+                let mut candidate = Candidate::new(LoopKind::NearRepeat, 1, steps, Some(fewest), confirmed);
+                candidate.is_llm = is_llm;
+                found.push(candidate);
+            },
+        );
     }
 
     fn scattered(&self, found: &mut Vec<Candidate>) {
@@ -291,7 +335,7 @@ impl Sequence<'_> {
 
     fn push_scattered(&self, group: &[usize], found: &mut Vec<Candidate>) {
         let positions: Vec<usize> = group.iter().map(|&at| self.sequence[at]).collect();
-        let confirmed = self.known(&positions);
+        let confirmed = self.same_results(&positions, 1);
         found.push(Candidate::new(LoopKind::Scattered, 1, positions, None, confirmed));
     }
 }

@@ -93,7 +93,7 @@ impl Detector {
 impl Agent {
     fn push(&mut self, step: &Step, now: usize, settings: &Settings) -> Option<Verdict> {
         let max_period = settings.max_period.max(1);
-        let identity = step.identity();
+        let identity = step.identity(settings.compare_results);
         if step.outcome().is_none() {
             self.last_unknown = Some(now);
         }

@@ -23,6 +23,8 @@ pub enum LoopKind {
     Stagnation,
     /// The same call with the same result, with other steps between.
     Scattered,
+    /// Calls with nearly equal arguments, or LLM turns that say nearly the same.
+    NearRepeat,
     /// Agents take turns in the same order again and again.
     HandoffPingPong,
     /// The same call whose result changes: no loop.
@@ -30,6 +32,29 @@ pub enum LoopKind {
 }
 
 impl LoopKind {
+    /// All of them.
+    pub const ALL: [LoopKind; 9] = [
+        Self::RetryStorm,
+        Self::ExactRepeat,
+        Self::Cycle,
+        Self::Monologue,
+        Self::Stagnation,
+        Self::Scattered,
+        Self::NearRepeat,
+        Self::HandoffPingPong,
+        Self::Polling,
+    ];
+
+    /// The one of that name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.as_str() == name)
+    }
+
+    /// Whether steps after the first period are wasted: of polling they are not.
+    pub fn is_waste(self) -> bool {
+        self != Self::Polling
+    }
+
     /// Name in tables.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,6 +64,7 @@ impl LoopKind {
             Self::Monologue => "monologue",
             Self::Stagnation => "stagnation",
             Self::Scattered => "scattered",
+            Self::NearRepeat => "near_repeat",
             Self::HandoffPingPong => "handoff_ping_pong",
             Self::Polling => "polling",
         }
@@ -54,6 +80,17 @@ pub enum Severity {
     Warning,
     /// A loop: arguments and results repeat.
     High,
+}
+
+impl Severity {
+    /// Name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::High => "high",
+        }
+    }
 }
 
 /// A loop, from which step to which, and what it wasted.
@@ -97,12 +134,36 @@ pub struct Finding {
     pub evidence: String,
 }
 
+impl Finding {
+    /// The steps, period by period; the first one is no waste.
+    pub fn periods(&self, steps: &[Step]) -> Vec<Vec<usize>> {
+        if self.kind != LoopKind::HandoffPingPong {
+            return self.steps.chunks(self.period).map(<[usize]>::to_vec).collect();
+        }
+        let mut periods: Vec<Vec<usize>> = Vec::new();
+        let mut turns = 0;
+        for (at, &s) in self.steps.iter().enumerate() {
+            if at == 0 || steps[self.steps[at - 1]].agent != steps[s].agent {
+                if turns % self.period == 0 {
+                    periods.push(Vec::new());
+                }
+                turns += 1;
+            }
+            if let Some(last) = periods.last_mut() {
+                last.push(s);
+            }
+        }
+        periods
+    }
+}
+
 /// Finds the loops of one run. Steps come in order (start time, then span id), those of all agents together; findings
 /// come by their first step.
 pub fn find(steps: &[Step], settings: &Settings) -> Vec<Finding> {
     let mut all = candidates(steps, settings);
     all.sort_by_key(|c| {
-        (c.severity() == Severity::Info, std::cmp::Reverse(c.steps.len()), c.period, c.steps[0], c.kind)
+        let near = c.kind == LoopKind::NearRepeat;
+        (c.severity() == Severity::Info, near, std::cmp::Reverse(c.steps.len()), c.period, c.steps[0], c.kind)
     });
     let mut taken = vec![false; steps.len()];
     let mut kept: Vec<Candidate> = Vec::new();
@@ -188,6 +249,8 @@ fn element(step: &Step, kind: LoopKind) -> u64 {
         // Arguments differ; the answer is what repeats.
         (_, LoopKind::Stagnation) => step.r,
         (_, LoopKind::Polling) => step.k1,
+        // Only who repeats is the same.
+        (_, LoopKind::NearRepeat) => None,
         (StepKind::Llm, _) => step.output_hash.or(step.output_simhash),
         _ => step.k2,
     };
@@ -218,10 +281,18 @@ fn evidence(candidate: &Candidate, names: &[Arc<str>], repeats: f64) -> String {
         LoopKind::Monologue => format!("{what} said the same {count} times in a row"),
         LoopKind::Stagnation => format!("{what} called {count} times in a row with other arguments, the same result"),
         LoopKind::Scattered => format!("{what} called {count} times with equal arguments among other steps, {answer}"),
+        LoopKind::NearRepeat if candidate.is_llm => format!("{what} said nearly the same {count} times"),
+        LoopKind::NearRepeat if candidate.confirmed => {
+            format!("{what} called {count} times with nearly equal arguments, the same result")
+        }
+        LoopKind::NearRepeat => format!("{what} called {count} times with nearly equal arguments"),
         LoopKind::HandoffPingPong if candidate.confirmed => {
             format!("{what} took turns {repeats:.1} times, doing the same each time")
         }
         LoopKind::HandoffPingPong => format!("{what} took turns {repeats:.1} times"),
-        LoopKind::Polling => format!("{what} called {count} times in a row with equal arguments, the result changed"),
+        LoopKind::Polling if candidate.period == 1 => {
+            format!("{what} called {count} times in a row with equal arguments, the result changed")
+        }
+        LoopKind::Polling => format!("{what}: {repeats:.1} times in a row with equal arguments, results changed"),
     }
 }

@@ -32,6 +32,7 @@
 mod candidates;
 mod detector;
 mod find;
+mod near;
 mod repetition;
 mod runaway;
 mod settings;
@@ -39,6 +40,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 pub mod volatile;
+mod words;
 
 pub use detector::{Detector, Verdict};
 pub use find::{Finding, LoopKind, Severity, find};
@@ -46,3 +48,4 @@ pub use repetition::{Repetition, repetitions};
 pub use runaway::{RunawayLimit, runaway};
 pub use settings::Settings;
 pub use step::{Step, StepKind, compose, key};
+pub use words::{Words, simhash};

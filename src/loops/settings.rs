@@ -7,6 +7,8 @@ use super::LoopKind;
 /// Thresholds of all kinds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
+    /// Whether equal calls must have equal results too. Without, polling counts as a loop.
+    pub compare_results: bool,
     /// Longest period of cycles and ping-pongs, in steps or turns of agents.
     pub max_period: usize,
     /// Fewest equal calls in a row of an exact repeat.
@@ -31,8 +33,17 @@ pub struct Settings {
     pub scattered_window: usize,
     /// Fewest equal calls between two user turns, however far apart.
     pub scattered_far: usize,
+    /// Fewest different calls of a tool with nearly equal arguments, or different LLM outputs that say nearly the same,
+    /// each within `scattered_window` steps of the one before.
+    pub near_repeats: usize,
+    /// Share of words that nearly equal arguments have in common; failed calls need half only.
+    pub near_argument_likeness: f64,
+    /// Share of words that LLM outputs which say nearly the same have in common.
+    pub near_output_likeness: f64,
     /// Fewest calls in a row of polling.
     pub polls: usize,
+    /// Keys of arguments that do not matter when calls are compared, wherever in the arguments they are.
+    pub ignored_keys: BTreeSet<String>,
     /// Kinds that a tool may do; an empty set stands for all.
     pub allow: BTreeMap<String, BTreeSet<LoopKind>>,
     /// Results that are a tool's usual acknowledgement: tool and hash of the result.
@@ -42,6 +53,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            compare_results: true,
             max_period: 64,
             exact_repeats: 3,
             retries: 3,
@@ -54,7 +66,11 @@ impl Default for Settings {
             scattered_near: 4,
             scattered_window: 16,
             scattered_far: 6,
+            near_repeats: 3,
+            near_argument_likeness: 0.7,
+            near_output_likeness: 0.4,
             polls: 3,
+            ignored_keys: BTreeSet::new(),
             allow: BTreeMap::new(),
             acknowledgements: BTreeSet::new(),
         }
@@ -62,6 +78,23 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The same with another number of repeats from which on equal steps are a loop: exact repeats, retries, cycles,
+    /// ping-pongs, monologues, near repeats and polling.
+    #[must_use]
+    pub fn with_min_repeats(mut self, repeats: usize) -> Self {
+        (self.exact_repeats, self.retries, self.cycle_periods) = (repeats, repeats, repeats);
+        (self.handoff_periods, self.monologue_turns) = (repeats, repeats);
+        (self.near_repeats, self.polls) = (repeats, repeats);
+        self
+    }
+
+    /// Fewest equal steps that any kind needs: a run with fewer of each has no findings.
+    pub(crate) fn fewest(&self) -> usize {
+        let counts = [self.exact_repeats, self.retries, self.cycle_periods, self.handoff_periods, self.monologue_turns];
+        let others = [self.near_repeats, self.polls, self.stagnation_calls, self.scattered_near, self.scattered_far];
+        counts.into_iter().chain(others).min().unwrap_or(2).max(2)
+    }
+
     pub(super) fn allows(&self, tool: &str, kind: LoopKind) -> bool {
         self.allow.get(tool).is_some_and(|kinds| kinds.is_empty() || kinds.contains(&kind))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::find::total;
+use super::words::Words;
 use crate::model::SpanId;
 
 /// What a step is.
@@ -25,6 +26,8 @@ pub enum StepKind {
 pub struct Step {
     /// The agent that acted.
     pub agent: Arc<str>,
+    /// Which of several runs of the agent at the same time it belongs to: each is looked at for itself.
+    pub instance: u32,
     /// What it did.
     pub kind: StepKind,
     /// Tool, model, or the agent that took over.
@@ -55,6 +58,10 @@ pub struct Step {
     pub output_simhash: Option<u64>,
     /// Hash of an LLM's output.
     pub output_hash: Option<u64>,
+    /// Words of a call's arguments, or of an LLM's output; needed only where nearly equal steps are looked for.
+    pub words: Option<Words>,
+    /// An LLM turn whose input holds nothing of the turns before: one of a batch, which says nothing of the others.
+    pub alone: bool,
 }
 
 impl Step {
@@ -62,6 +69,7 @@ impl Step {
     pub fn new(agent: impl Into<Arc<str>>, kind: StepKind, name: impl Into<Arc<str>>) -> Self {
         Self {
             agent: agent.into(),
+            instance: 0,
             kind,
             name: name.into(),
             k1: None,
@@ -77,6 +85,8 @@ impl Step {
             cost_pico_usd: None,
             output_simhash: None,
             output_hash: None,
+            words: None,
+            alone: false,
         }
     }
 
@@ -86,11 +96,12 @@ impl Step {
     }
 
     /// What makes two steps equal; `None` for a step that equals no other.
-    pub(super) fn identity(&self) -> Option<Identity> {
+    pub(super) fn identity(&self, with_results: bool) -> Option<Identity> {
         let (key, outcome) = match self.kind {
             // The input of an LLM grows with each turn: only the output can repeat.
+            StepKind::Llm if self.alone => return None,
             StepKind::Llm => (self.output_hash?, None),
-            StepKind::Tool | StepKind::Handoff => (self.k2?, self.r),
+            StepKind::Tool | StepKind::Handoff => (self.k2?, self.r.filter(|_| with_results)),
         };
         Some(Identity { kind: self.kind, name: Arc::clone(&self.name), key, outcome })
     }

@@ -9,9 +9,10 @@ use super::pricer::{Outcome, Pricer, Use, When};
 use super::sums::Sums;
 use crate::cells::{Day, Flag, Id, Int, Text, Time, Trace, Usd};
 use crate::cost::Usage;
-use crate::derive::CostBasis;
+use crate::derive::{CostBasis, is_of_a_call, is_use, puts_out_tokens};
 use crate::error::Result;
 use crate::model::{SpanId, TraceId};
+use crate::normalise::Kind;
 use crate::segment::Table;
 
 /// Columns of `usage` that matter here.
@@ -93,7 +94,7 @@ impl<'a> Tokens<'a> {
 
 /// What is priced: embeddings and searches put out no tokens, whether the source says so or not.
 fn of_kind(tokens: Usage, kind: Option<&str>) -> Usage {
-    let silent = matches!(kind, Some("embedding" | "reranker" | "retrieval")) && tokens.input.is_some();
+    let silent = kind.is_some_and(|k| !puts_out_tokens(Kind::parse(k))) && tokens.input.is_some();
     Usage { output: tokens.output.or(silent.then_some(0)), ..tokens }
 }
 
@@ -238,8 +239,7 @@ pub(super) struct SpanUse<'a> {
 
 impl SpanUse<'_> {
     fn is_call(&self) -> bool {
-        let kinds = ["llm", "embedding", "tool", "retrieval", "reranker", "handoff"];
-        self.duplicate_of.is_none() && self.used.kind.is_some_and(|k| kinds.contains(&k))
+        self.duplicate_of.is_none() && self.used.kind.is_some_and(|k| is_use(Kind::parse(k)))
     }
 }
 
@@ -319,10 +319,9 @@ pub(super) fn spans_of(batch: &RecordBatch) -> impl Iterator<Item = (TraceId, Sp
 /// Calls to a model of whose tokens and cost nothing is known, as [`crate::derive`] finds them: neither the span nor one
 /// that records the same call, nor any above or below it, tells.
 pub(super) fn unaccounted(spans: &mut [SpanUse<'_>]) {
-    const NOT_OF_A_CALL: [&str; 7] = ["tool", "retrieval", "reranker", "guardrail", "evaluator", "handoff", "approval"];
     let tells = |s: &SpanUse<'_>| {
         s.usage_counted == Some(true)
-            || s.cost_counted == Some(true) && !s.used.kind.is_some_and(|k| NOT_OF_A_CALL.contains(&k))
+            || s.cost_counted == Some(true) && s.used.kind.is_none_or(|k| is_of_a_call(Kind::parse(k)))
     };
     let told_by_another: HashMap<SpanId, ()> =
         spans.iter().filter(|s| s.usage_counted == Some(true)).filter_map(|s| Some((s.duplicate_of?, ()))).collect();

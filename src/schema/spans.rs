@@ -210,7 +210,7 @@ pub static SPANS: &[Column] = {
             true,
             Derived,
             "",
-            "What the span contributes to the cost of its run: computed (its tokens at their price), reported (its reported cost), covering (its reported cost, which pays for tokens of spans around it), covered (nothing: its tokens are paid for by such a span), superseded (nothing: the calls below count, not its reported sum), incomplete or inconsistent (tokens that cannot be priced).",
+            "What the span contributes to the cost of its run: computed (its tokens at their price), reported (its reported cost), covering (its reported cost, which pays for tokens of spans around it), covered (nothing: its tokens are paid for by such a span), superseded (nothing: the calls below count, not its reported sum, or the tokens above, of which it pays only a part), incomplete or inconsistent (tokens that cannot be priced).",
         ),
         col(
             "args_hash",

@@ -61,6 +61,24 @@ fn the_reported_sum_of_calls_gives_way_to_the_calls() {
 }
 
 #[test]
+fn the_cost_of_some_calls_does_not_pay_for_the_tokens_of_all() {
+    let agent = span(1, 0, Kind::Agent, Some((30, 10)), None);
+    let rows = [agent, span(2, 1, Kind::Llm, None, Some(1)), span(3, 1, Kind::Llm, None, None)];
+    assert_eq!(bases(&rows), [Some(Computed), Some(Superseded), None]);
+    // All of them report one, the last on a span inside of it.
+    let rows = [
+        agent,
+        span(2, 1, Kind::Llm, None, Some(1)),
+        span(3, 1, Kind::Llm, None, None),
+        span(4, 3, Kind::Llm, None, Some(1)),
+    ];
+    assert_eq!(bases(&rows), [Some(Covered), Some(Covering), None, Some(Covering)]);
+    // Or around it.
+    let rows = [agent, span(2, 1, Kind::Llm, None, Some(1)), span(3, 2, Kind::Llm, None, None)];
+    assert_eq!(bases(&rows), [Some(Covered), Some(Covering), None]);
+}
+
+#[test]
 fn what_a_tool_reports_comes_on_top() {
     let rows = [span(1, 0, Kind::Llm, Some((10, 5)), None), span(2, 1, Kind::Tool, None, Some(1))];
     assert_eq!(bases(&rows), [Some(Computed), Some(Reported)]);

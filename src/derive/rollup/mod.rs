@@ -6,6 +6,7 @@ mod usage;
 
 pub(super) use run::{Errors, run};
 pub(super) use usage::UsageIndex;
+pub(crate) use usage::is_use;
 
 use std::borrow::Cow;
 

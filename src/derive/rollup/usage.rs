@@ -178,7 +178,7 @@ impl UsageIndex {
 }
 
 /// Whether spans of that kind are calls that something is used by.
-fn is_use(kind: Kind) -> bool {
+pub(crate) fn is_use(kind: Kind) -> bool {
     matches!(kind, Kind::Llm | Kind::Embedding | Kind::Tool | Kind::Retrieval | Kind::Reranker | Kind::Handoff)
 }
 

@@ -187,15 +187,24 @@ async fn missing(engine: &Engine, cost: &Money, actual: bool) -> Result<String> 
             models.push(format!("{} {}", grouped(n.unwrap_or(0)), chart::printable(&model.unwrap_or_default())));
         }
     }
-    let spans = match cost.unpriced_spans {
+    // A span that several tools share is in the row of each.
+    let (mut unpriced_spans, mut unpriced_tokens) = (cost.unpriced_spans, cost.unpriced_tokens);
+    if actual {
+        let sql = "SELECT sum(unpriced_spans) AS s, sum(unpriced_tokens) AS t FROM cost_per_run";
+        for b in engine.sql(sql).await?.collect().await? {
+            unpriced_spans = ints(&b, "s")?.into_iter().flatten().sum();
+            unpriced_tokens = ints(&b, "t")?.into_iter().flatten().sum();
+        }
+    }
+    let spans = match unpriced_spans {
         1 => "1 span".to_owned(),
         n => format!("{} spans", grouped(n)),
     };
-    let tokens = match cost.unpriced_tokens {
+    let tokens = match unpriced_tokens {
         0 => String::new(),
         n => format!(" with {} tokens", grouped(n)),
     };
-    let have = if cost.unpriced_spans == 1 { "has" } else { "have" };
+    let have = if unpriced_spans == 1 { "has" } else { "have" };
     let of = match models.len() {
         0 => String::new(),
         _ => format!(" ({})", models.join(", ")),

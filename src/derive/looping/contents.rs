@@ -1,0 +1,165 @@
+//! What is compared of calls and LLM outputs: hashes without volatile parts, and words. Computed only for what occurs
+//! often enough to be a loop.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use serde_json::Value;
+
+use super::super::canonical::{Canonicaliser, hash};
+use super::super::structure::NONE;
+use super::super::view::SpanRow;
+use super::super::{SpanDerived, SyntheticCall};
+use super::conversation::said_in;
+use super::steps::{Content, Place, arguments, call_name, result};
+use crate::loops::{Settings, Step, StepKind, Words, simhash, volatile};
+use crate::normalise::Kind;
+
+/// How often each thing occurs.
+type Counts<'n> = HashMap<&'n str, usize, RandomState>;
+
+/// Contents of the rows, then of the calls without a span.
+pub(super) fn of_calls(
+    rows: &[SpanRow<'_>],
+    spans: &[SpanDerived<'_>],
+    told: &[SyntheticCall<'_>],
+    settings: &Settings,
+    canonical: &mut Canonicaliser,
+) -> Vec<Content> {
+    let is_call = |row: &SpanRow<'_>, span: &SpanDerived<'_>| span.step.is_some() && row.kind != Kind::Llm;
+    let mut counts = Counts::default();
+    for (row, _) in rows.iter().zip(spans).filter(|(r, s)| is_call(r, s)) {
+        *counts.entry(call_name(row)).or_default() += 1;
+    }
+    for call in told {
+        *counts.entry(&call.name).or_default() += 1;
+    }
+    let fewest = settings.fewest();
+    let often = |name: &str| counts.get(name).is_some_and(|n| *n >= fewest);
+    let mut contents = vec![Content::default(); rows.len() + told.len()];
+    let mut different: HashMap<&str, BTreeSet<u64>, RandomState> = HashMap::default();
+    let ignored = &settings.ignored_keys;
+    for (i, (row, span)) in rows.iter().zip(spans).enumerate().filter(|(_, (r, s))| is_call(r, s)) {
+        let name = call_name(row);
+        if !often(name) {
+            continue;
+        }
+        let told = Told {
+            arguments: arguments(row),
+            args_hash: span.args_hash,
+            result: result(row),
+            result_hash: span.result_hash,
+            error: span.failed.then(|| span.error_message.or(span.error_type)).flatten(),
+        };
+        contents[i] = told.content(ignored, canonical);
+        different.entry(name).or_default().extend(contents[i].k2);
+    }
+    for (at, call) in told.iter().enumerate().filter(|(_, call)| often(&call.name)) {
+        let told = Told {
+            arguments: call.args.as_deref(),
+            args_hash: call.args_hash,
+            result: call.result.as_deref(),
+            result_hash: call.result_hash,
+            error: None,
+        };
+        let content = &mut contents[rows.len() + at];
+        *content = told.content(ignored, canonical);
+        different.entry(&call.name).or_default().extend(content.k2);
+    }
+    let near = |name: &str| different.get(name).is_some_and(|k2| k2.len() >= settings.near_repeats.max(2));
+    let mut texts: Vec<(usize, &str)> = Vec::new();
+    for (i, (row, _)) in rows.iter().zip(spans).enumerate().filter(|(_, (r, s))| is_call(r, s)) {
+        texts.extend(arguments(row).filter(|_| near(call_name(row))).map(|a| (i, a)));
+    }
+    for (at, call) in told.iter().enumerate() {
+        texts.extend(call.args.as_deref().filter(|_| near(&call.name)).map(|a| (rows.len() + at, a)));
+    }
+    for (i, text) in texts {
+        contents[i].words = canonical.arguments(text).map(|c| Words::of(&values(c, ignored)));
+    }
+    contents
+}
+
+/// What is recorded of a call.
+struct Told<'t> {
+    arguments: Option<&'t str>,
+    args_hash: Option<u64>,
+    result: Option<&'t str>,
+    result_hash: Option<u64>,
+    error: Option<&'t str>,
+}
+
+impl Told<'_> {
+    fn content(&self, ignored: &BTreeSet<String>, canonical: &mut Canonicaliser) -> Content {
+        let mut content = Content { k1: self.args_hash, k2: self.args_hash, ..Content::default() };
+        if let Some(text) = self.arguments {
+            // Searches have no hash of their own.
+            content.k1 = content.k1.or_else(|| canonical.arguments_hash(text));
+            content.k2 = content.k1;
+            if !ignored.is_empty() {
+                content.k2 = canonical.arguments(text).map(|c| hash(&volatile::normalise(c, ignored)));
+            } else if volatile::is_in(text) {
+                content.k2 = canonical.arguments(text).map(|c| hash(&volatile::text(c)));
+            }
+        }
+        content.r = self.result_hash;
+        if let Some(text) = self.result {
+            content.result_bytes = Some(text.len() as u64);
+            if content.r.is_none() || volatile::is_in(text) {
+                content.r = canonical.result(text).map(|c| hash(&volatile::text(c)));
+            }
+        }
+        if let Some(error) = self.error {
+            content.r = content.r.or_else(|| Some(hash(&volatile::text(error))));
+            content.result_bytes = content.result_bytes.or(Some(error.len() as u64));
+        }
+        content
+    }
+}
+
+/// The values in canonical arguments: what a call is about.
+fn values(canonical: &str, ignored: &BTreeSet<String>) -> String {
+    /// The parser bounds the depth at 128.
+    fn collect(value: &Value, ignored: &BTreeSet<String>, out: &mut String) {
+        match value {
+            Value::String(text) => out.push_str(text),
+            Value::Number(n) => out.push_str(&n.to_string()),
+            Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
+            Value::Array(items) => items.iter().for_each(|v| collect(v, ignored, out)),
+            Value::Object(fields) => {
+                fields.iter().filter(|(k, _)| !ignored.contains(*k)).for_each(|(_, v)| collect(v, ignored, out));
+            }
+            Value::Null => {}
+        }
+        out.push(' ');
+    }
+    let mut out = String::new();
+    match serde_json::from_str::<Value>(canonical) {
+        Ok(value) => collect(&value, ignored, &mut out),
+        Err(_) => out.push_str(canonical),
+    }
+    volatile::text(&out)
+}
+
+/// Fills what is compared of LLM turns without calls, where an agent has enough of them.
+pub(super) fn of_outputs(rows: &[SpanRow<'_>], steps: &mut [Step], places: &[Place], settings: &Settings) {
+    let mut turns: HashMap<(Arc<str>, u32), usize, RandomState> = HashMap::default();
+    for step in steps.iter().filter(|s| s.kind == StepKind::Llm) {
+        *turns.entry((step.agent.clone(), step.instance)).or_default() += 1;
+    }
+    let fewest = settings.fewest();
+    if turns.values().all(|n| *n < fewest) {
+        return;
+    }
+    for (step, place) in steps.iter_mut().zip(places) {
+        if step.kind != StepKind::Llm || place.turn == NONE || turns[&(step.agent.clone(), step.instance)] < fewest {
+            continue;
+        }
+        let Some(output) = rows[place.turn as usize].output else { continue };
+        let said = volatile::text(&said_in(output));
+        step.output_hash = Some(hash(&said));
+        step.output_simhash = simhash(&said);
+        step.words = Some(Words::of(&said));
+    }
+}

@@ -1,0 +1,137 @@
+//! Loops of a run: its steps are made, what is compared of them is computed where anything could repeat at all, and
+//! what [`crate::loops`] finds is told in spans.
+//!
+//! | module | does |
+//! |---|---|
+//! | `steps` | which spans are one step |
+//! | `contents` | what is compared of calls and LLM outputs |
+//! | `conversation` | what the messages of an LLM call tell |
+//! | `turns` | where a user spoke, which LLM turns are one of a batch |
+//! | `owners` | which step the tokens of each span belong to |
+
+mod contents;
+mod conversation;
+mod owners;
+mod steps;
+mod turns;
+
+use super::canonical::Canonicaliser;
+use super::structure::{NONE, Tree};
+use super::view::SpanRow;
+use super::{SpanDerived, SyntheticCall};
+use crate::loops::{Finding, Settings, find};
+use steps::{Call, Place, Run};
+
+/// A finding, told in spans of the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunLoop {
+    /// What was found. `first_step` and `last_step` are positions among the steps that were compared.
+    pub finding: Finding,
+    /// Number of the first step in the run, from 1; `None` where it has none, as runs of agents.
+    pub first_step: Option<u32>,
+    /// Number of the last step.
+    pub last_step: Option<u32>,
+    /// Its spans, period by period, the first of which is no waste.
+    pub periods: Vec<Vec<Member>>,
+    /// Positions of the spans whose tokens or reported cost are wasted, ascending.
+    pub wasted_spans: Vec<u32>,
+}
+
+/// A span of a loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Member {
+    /// Position of the span among the rows of the trace, from 0.
+    pub seq: u32,
+    /// Of a call that only the span's output tells of: its position there, from 0.
+    pub call_index: Option<u32>,
+}
+
+/// What the search reads of a run.
+pub(super) struct Known<'r, 'a> {
+    pub(super) rows: &'r [SpanRow<'a>],
+    pub(super) spans: &'r [SpanDerived<'a>],
+    pub(super) calls: &'r [SyntheticCall<'a>],
+    pub(super) tree: &'r Tree,
+    /// The kept span of the same call, or [`NONE`].
+    pub(super) duplicate_of: &'r [u32],
+}
+
+/// Finds the loops of a run.
+pub(super) fn search(known: &Known<'_, '_>, settings: &Settings, canonical: &mut Canonicaliser) -> Vec<RunLoop> {
+    let Known { rows, spans, calls, tree, .. } = *known;
+    let may_loop = spans.iter().filter(|s| s.step.is_some() || s.is_agent_run).count() + calls.len();
+    if may_loop < settings.fewest() {
+        return Vec::new();
+    }
+    let contents = contents::of_calls(rows, spans, calls, settings, canonical);
+    let run = Run { rows, spans, told: calls, tree, contents: &contents };
+    let steps::Steps { mut steps, places } = run.steps();
+    contents::of_outputs(rows, &mut steps, &places, settings);
+    // User turns and batches only take findings away, and owners only price them.
+    if find(&steps, settings).is_empty() {
+        return Vec::new();
+    }
+    turns::mark(&run, &mut steps, &places);
+    let owners = owners::of(known, &places);
+    for (i, owner) in owners.iter().enumerate().filter(|(i, _)| spans[*i].usage_counted) {
+        let Some(step) = owner.and_then(|at| steps.get_mut(at as usize)) else { continue };
+        let used = rows[i].tokens.total.and_then(|t| u64::try_from(t).ok());
+        step.tokens = match (step.tokens, used) {
+            (Some(a), Some(b)) => a.checked_add(b),
+            (a, b) => a.or(b),
+        };
+    }
+    let findings = find(&steps, settings);
+    findings
+        .into_iter()
+        .map(|finding| {
+            let step_periods = finding.periods(&steps);
+            let periods = step_periods.iter().map(|p| members(&run, &places, p)).collect();
+            let mut wasted = vec![false; steps.len()];
+            for &s in step_periods.iter().skip(1).flatten() {
+                wasted[s] = finding.kind.is_waste();
+            }
+            let wasted_spans = (0u32..).zip(&owners).filter(|(i, owner)| {
+                spans[*i as usize].cost_basis.is_some() && owner.is_some_and(|o| wasted[o as usize])
+            });
+            RunLoop {
+                first_step: number(&run, &places[finding.first_step], false),
+                last_step: number(&run, &places[finding.last_step], true),
+                periods,
+                wasted_spans: wasted_spans.map(|(i, _)| i).collect(),
+                finding,
+            }
+        })
+        .collect()
+}
+
+/// The spans of some steps, each with the LLM turn that led to it.
+fn members(run: &Run<'_, '_>, places: &[Place], steps: &[usize]) -> Vec<Member> {
+    let mut members: Vec<Member> = Vec::new();
+    for &s in steps {
+        let place = &places[s];
+        if place.turn != NONE {
+            members.push(Member { seq: place.turn, call_index: None });
+        }
+        members.extend(place.calls.iter().map(|call| match *call {
+            Call::Row(seq) => Member { seq, call_index: None },
+            Call::Told(at) => {
+                let told = &run.told[at as usize];
+                Member { seq: told.llm as u32, call_index: Some(told.position) }
+            }
+        }));
+    }
+    members.sort_unstable();
+    members.dedup();
+    members
+}
+
+/// The number of a step's first or last part in the run.
+fn number(run: &Run<'_, '_>, place: &Place, last: bool) -> Option<u32> {
+    let of_calls = place.calls.iter().filter_map(|call| match *call {
+        Call::Row(i) => run.spans[i as usize].step,
+        Call::Told(at) => Some(run.told[at as usize].step),
+    });
+    let of_turn = if place.calls.is_empty() { run.spans.get(place.turn as usize).and_then(|s| s.step) } else { None };
+    if last { of_calls.chain(of_turn).max() } else { of_calls.chain(of_turn).min() }
+}

@@ -1,0 +1,287 @@
+//! The steps of a run, as [`crate::loops`] compares them.
+//!
+//! An LLM turn and the calls it made are one step, to which the tokens and the time of both belong: several calls are a
+//! composite, in any order. Calls of which one repeats another that had ended were not made at once, but by a program
+//! that tries again: they are steps of their own. A turn without calls is a step, and so are a handoff and a run of an
+//! agent in which nothing else is seen.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::super::structure::{NONE, Tree};
+use super::super::view::SpanRow;
+use super::super::{SpanDerived, SyntheticCall};
+use crate::loops::{Step, StepKind, Words, compose};
+use crate::normalise::Kind;
+
+/// Where a step is in the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The row of the LLM turn, or [`NONE`].
+    pub(super) turn: u32,
+    /// Its calls.
+    pub(super) calls: Vec<Call>,
+}
+
+/// A call: a row, or one that only an LLM's output tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    Row(u32),
+    /// Position among the synthetic calls.
+    Told(u32),
+}
+
+/// The calls that belong to one turn, so far.
+struct Group {
+    turn: u32,
+    calls: Vec<Call>,
+}
+
+/// The rows of a run, with what is derived of them so far.
+pub(super) struct Run<'r, 'a> {
+    pub(super) rows: &'r [SpanRow<'a>],
+    pub(super) spans: &'r [SpanDerived<'a>],
+    pub(super) told: &'r [SyntheticCall<'a>],
+    pub(super) tree: &'r Tree,
+    /// Of rows, then of calls without a span.
+    pub(super) contents: &'r [Content],
+}
+
+/// The steps in order, and where each is.
+#[derive(Default)]
+pub(super) struct Steps {
+    pub(super) steps: Vec<Step>,
+    pub(super) places: Vec<Place>,
+}
+
+impl<'a> Run<'_, 'a> {
+    pub(super) fn steps(&self) -> Steps {
+        let mut names: HashMap<&str, Arc<str>, RandomState> = HashMap::default();
+        for span in self.spans {
+            let name = agent(span.run_agent.as_ref());
+            names.entry(name).or_insert_with(|| name.into());
+        }
+        let instances = self.instances();
+        let empty = self.empty_runs();
+        let mut groups: HashMap<(&str, u32), Group, RandomState> = HashMap::default();
+        let mut done: Vec<(Group, Arc<str>, u32)> = Vec::new();
+        let mut told = self.told.iter().enumerate().peekable();
+        for (i, (row, span)) in self.rows.iter().zip(self.spans).enumerate() {
+            let name = agent(span.run_agent.as_ref());
+            let instance = instances.get(i).copied().unwrap_or(0);
+            if span.step.is_some() {
+                let group = groups.entry((name, instance)).or_insert(Group { turn: NONE, calls: Vec::new() });
+                // Without an LLM turn nothing says that calls belong together.
+                if row.kind == Kind::Llm || (group.turn == NONE && !group.calls.is_empty()) {
+                    let before = std::mem::replace(group, Group { turn: NONE, calls: Vec::new() });
+                    done.push((before, names[name].clone(), instance));
+                }
+                if row.kind == Kind::Llm {
+                    group.turn = i as u32;
+                } else {
+                    group.calls.push(Call::Row(i as u32));
+                }
+            }
+            if empty.get(i) == Some(&true) {
+                let run = Group { turn: NONE, calls: vec![Call::Row(i as u32)] };
+                done.push((run, names[name].clone(), instance));
+            }
+            while let Some((at, _)) = told.next_if(|(_, call)| call.llm == i) {
+                let group = groups.entry((name, instance)).or_insert(Group { turn: NONE, calls: Vec::new() });
+                group.calls.push(Call::Told(at as u32));
+            }
+        }
+        for ((name, instance), group) in groups {
+            done.push((group, names[name].clone(), instance));
+        }
+        let mut found = Vec::new();
+        for (group, agent, instance) in done {
+            self.split(group, &agent, instance, &mut found);
+        }
+        found.sort_by_key(|(place, _): &(Place, Step)| self.order(place));
+        let (places, steps) = found.into_iter().unzip();
+        Steps { steps, places }
+    }
+
+    /// Position in the run: that of the first call, else of the turn.
+    fn order(&self, place: &Place) -> (u32, u32) {
+        match place.calls.first() {
+            None => (place.turn, 0),
+            Some(Call::Row(i)) => (*i, 0),
+            Some(Call::Told(at)) => (self.told[*at as usize].llm as u32, at + 1),
+        }
+    }
+
+    /// The steps that a turn and its calls are.
+    fn split(&self, group: Group, agent: &Arc<str>, instance: u32, found: &mut Vec<(Place, Step)>) {
+        let Group { turn, calls } = group;
+        let (handoffs, tools): (Vec<Call>, Vec<Call>) = calls.into_iter().partition(|c| self.is_handoff(*c));
+        let mut parts: Vec<Vec<Call>> = Vec::new();
+        if self.tries_again(&tools) {
+            parts.extend(tools.into_iter().map(|c| vec![c]));
+        } else if !tools.is_empty() {
+            parts.push(tools);
+        }
+        parts.extend(handoffs.into_iter().map(|c| vec![c]));
+        if parts.is_empty() && turn != NONE {
+            parts.push(Vec::new());
+        }
+        for (n, calls) in parts.into_iter().enumerate() {
+            // The turn belongs to what came of it first.
+            let place = Place { turn: if n == 0 { turn } else { NONE }, calls };
+            let step = match place.calls.is_empty() {
+                true => Some(self.step(agent, turn as usize)),
+                false => compose(place.calls.iter().map(|c| self.call(agent, *c)).collect()),
+            };
+            if let Some(mut step) = step {
+                step.instance = instance;
+                if place.turn != NONE {
+                    let row = &self.rows[place.turn as usize];
+                    step.start_ns = step.start_ns.min(row.start_time);
+                    step.end_ns = step.end_ns.max(row.end_or_start());
+                }
+                found.push((place, step));
+            }
+        }
+    }
+
+    fn is_handoff(&self, call: Call) -> bool {
+        matches!(call, Call::Row(i) if matches!(self.rows[i as usize].kind, Kind::Handoff | Kind::Agent))
+    }
+
+    /// Whether one of the calls repeats one that had ended.
+    fn tries_again(&self, calls: &[Call]) -> bool {
+        let mut ended: HashMap<(&str, u64), i64, RandomState> = HashMap::default();
+        calls.iter().any(|call| {
+            let Call::Row(i) = *call else { return false };
+            let (row, span) = (&self.rows[i as usize], &self.spans[i as usize]);
+            let Some(arguments) = span.args_hash else { return false };
+            let before = ended.insert((call_name(row), arguments), row.end_or_start());
+            before.is_some_and(|end| end <= row.start_time)
+        })
+    }
+
+    /// A step of a row alone.
+    fn step(&self, agent: &Arc<str>, i: usize) -> Step {
+        let (row, span) = (&self.rows[i], &self.spans[i]);
+        let (kind, name) = match row.kind {
+            Kind::Agent => (StepKind::Handoff, &**agent),
+            Kind::Llm => (StepKind::Llm, row.model().unwrap_or_default()),
+            Kind::Handoff => (StepKind::Handoff, span.handoff_to.as_deref().unwrap_or_else(|| call_name(row))),
+            _ => (StepKind::Tool, call_name(row)),
+        };
+        let mut step = Step::new(agent.clone(), kind, name);
+        self.contents[i].fill(&mut step);
+        step.failed = span.failed;
+        (step.start_ns, step.end_ns) = (row.start_time, row.end_or_start());
+        step.span_id = row.span_id;
+        step
+    }
+
+    fn call(&self, agent: &Arc<str>, call: Call) -> Step {
+        match call {
+            Call::Row(i) => self.step(agent, i as usize),
+            Call::Told(at) => {
+                let told = &self.told[at as usize];
+                let mut step = Step::new(agent.clone(), StepKind::Tool, told.name.as_str());
+                self.contents[self.rows.len() + at as usize].fill(&mut step);
+                (step.start_ns, step.end_ns) = (told.time, told.time);
+                step.span_id = told.llm_span_id;
+                step
+            }
+        }
+    }
+
+    /// Which rows are runs of agents without any step in them; empty when there are none.
+    fn empty_runs(&self) -> Vec<bool> {
+        let is_run = |s: &SpanDerived<'_>| s.is_agent_run && s.duplicate_of.is_none() && s.step.is_none();
+        let mut empty = Vec::new();
+        if !self.spans.iter().any(is_run) {
+            return empty;
+        }
+        // Steps before each position in preorder.
+        let mut steps = vec![0u32];
+        for &i in &self.tree.preorder {
+            steps.push(steps[steps.len() - 1] + u32::from(self.spans[i as usize].step.is_some()));
+        }
+        empty.extend(self.spans.iter().map(|s| {
+            let below = steps[s.tree_right as usize + 1] - steps[s.tree_left as usize];
+            is_run(s) && below == 0
+        }));
+        empty
+    }
+
+    /// Which of several runs of one agent at the same time each row belongs to; empty when there are none.
+    fn instances(&self) -> Vec<u32> {
+        // When the last run of each agent ends, lane by lane.
+        let mut lanes: HashMap<&str, Vec<i64>, RandomState> = HashMap::default();
+        let mut of_run: Vec<u32> = Vec::new();
+        for (i, (row, span)) in self.rows.iter().zip(self.spans).enumerate() {
+            if !span.is_agent_run || span.duplicate_of.is_some() {
+                continue;
+            }
+            let ends = lanes.entry(agent(span.run_agent.as_ref())).or_default();
+            let lane = ends.iter().position(|end| *end <= row.start_time).unwrap_or(ends.len());
+            match ends.get_mut(lane) {
+                Some(end) => *end = row.end_or_start(),
+                None => ends.push(row.end_or_start()),
+            }
+            if lane > 0 {
+                of_run.resize(self.rows.len(), 0);
+                of_run[i] = lane as u32;
+            }
+        }
+        if of_run.is_empty() {
+            return of_run;
+        }
+        let mut of_row = vec![0u32; self.rows.len()];
+        for &i in &self.tree.preorder {
+            let (at, parent) = (i as usize, self.tree.parent[i as usize]);
+            let is_run = self.spans[at].is_agent_run && self.spans[at].duplicate_of.is_none();
+            of_row[at] = match (is_run, parent) {
+                (true, _) => of_run[at],
+                (false, NONE) => 0,
+                (false, parent) => of_row[parent as usize],
+            };
+        }
+        of_row
+    }
+}
+
+/// What is compared of a call.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Content {
+    pub(super) k1: Option<u64>,
+    pub(super) k2: Option<u64>,
+    pub(super) r: Option<u64>,
+    pub(super) result_bytes: Option<u64>,
+    pub(super) words: Option<Words>,
+}
+
+impl Content {
+    fn fill(&self, step: &mut Step) {
+        (step.k1, step.k2, step.r, step.result_bytes) = (self.k1, self.k2, self.r, self.result_bytes);
+        step.words.clone_from(&self.words);
+    }
+}
+
+fn agent<'n>(name: Option<&'n Cow<'_, str>>) -> &'n str {
+    name.map_or("", |n| n)
+}
+
+pub(super) fn call_name<'a>(row: &SpanRow<'a>) -> &'a str {
+    row.tool_name.unwrap_or(row.name)
+}
+
+/// The arguments of a call: of searches, what was searched for.
+pub(super) fn arguments<'a>(row: &SpanRow<'a>) -> Option<&'a str> {
+    row.tool_args.or_else(|| row.input.filter(|_| row.kind == Kind::Retrieval))
+}
+
+/// The result of a call.
+pub(super) fn result<'a>(row: &SpanRow<'a>) -> Option<&'a str> {
+    row.tool_result.or_else(|| row.output.filter(|_| row.kind == Kind::Retrieval))
+}
