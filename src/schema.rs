@@ -11,8 +11,8 @@ mod priced;
 mod rollups;
 mod spans;
 
-pub use priced::{BUCKET_COSTS, COST_AUDIT, RUN_COSTS, TOOL_COSTS, USAGE_COSTS};
-pub use rollups::{RUNS, SCORES, SYNTHETIC_CALLS, USAGE};
+pub use priced::{BUCKET_COSTS, COST_AUDIT, LOOP_COSTS, LOOP_SPANS, RUN_COSTS, TOOL_COSTS, USAGE_COSTS};
+pub use rollups::{LOOPS, RUNS, SCORES, SYNTHETIC_CALLS, USAGE};
 pub(crate) use spans::SOURCE_COLUMNS;
 pub use spans::{EVENTS, LINKS, SPANS};
 
@@ -161,6 +161,9 @@ static RUNS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(RUNS));
 static USAGE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(USAGE));
 static SYNTHETIC_CALLS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(SYNTHETIC_CALLS));
 static SCORES_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(SCORES));
+static LOOPS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(LOOPS));
+static LOOP_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(LOOP_COSTS));
+static LOOP_SPANS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(LOOP_SPANS));
 static RUN_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(RUN_COSTS));
 static USAGE_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(USAGE_COSTS));
 static BUCKET_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(BUCKET_COSTS));
@@ -201,6 +204,21 @@ pub fn runs() -> SchemaRef {
 /// Arrow schema of `usage`.
 pub fn usage() -> SchemaRef {
     USAGE_SCHEMA.clone()
+}
+
+/// Arrow schema of `loops` as stored.
+pub fn loops() -> SchemaRef {
+    LOOPS_SCHEMA.clone()
+}
+
+/// Arrow schema of `loops` with costs.
+pub fn loop_costs() -> SchemaRef {
+    LOOP_COSTS_SCHEMA.clone()
+}
+
+/// Arrow schema of `loop_spans`.
+pub fn loop_spans() -> SchemaRef {
+    LOOP_SPANS_SCHEMA.clone()
 }
 
 /// Arrow schema of `run_costs`.

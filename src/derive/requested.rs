@@ -128,6 +128,11 @@ impl Requests {
     }
 }
 
+/// How many tool calls an LLM's output asks for.
+pub(super) fn calls_asked_for(row: &SpanRow<'_>) -> usize {
+    requests_of(row).list.len()
+}
+
 fn requests_of(row: &SpanRow<'_>) -> Requests {
     let mut requests = Requests::default();
     if let Some(output) = row.output.and_then(|o| document(o, &REQUESTS)) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::{LoopKind, Settings, Severity, Step, StepKind, repetitions};
+use super::{LoopKind, Repetition, Settings, Severity, Step, StepKind, repetitions};
 
 /// A loop, if its steps are still free.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub(super) struct Candidate {
     pub(super) first_period: usize,
     /// Turns of a ping-pong; 0 for other kinds.
     turns: usize,
+    /// Whether the turns of a ping-pong have equal steps, as far as results are known.
+    pub(super) turns_equal: bool,
     /// Whether a part of it is a loop too, and of how many steps at least.
     shortest: Option<usize>,
     pub(super) confirmed: bool,
@@ -29,13 +31,23 @@ pub(super) struct Candidate {
 
 impl Candidate {
     fn new(kind: LoopKind, period: usize, steps: Vec<usize>, shortest: Option<usize>, confirmed: bool) -> Self {
-        Self { kind, period, steps, first_period: period, turns: 0, shortest, confirmed, is_llm: false }
+        Self {
+            kind,
+            period,
+            steps,
+            first_period: period,
+            turns: 0,
+            turns_equal: false,
+            shortest,
+            confirmed,
+            is_llm: false,
+        }
     }
 
     pub(super) fn severity(&self) -> Severity {
         match self.kind {
             LoopKind::Polling => Severity::Info,
-            LoopKind::HandoffPingPong if !self.confirmed => Severity::Info,
+            LoopKind::HandoffPingPong if !self.turns_equal => Severity::Info,
             LoopKind::Stagnation => Severity::Warning,
             _ if self.confirmed => Severity::High,
             _ => Severity::Warning,
@@ -86,6 +98,17 @@ impl<T: Hash + Eq> Numbers<T> {
         self.next += u32::from(number == next);
         number
     }
+}
+
+/// Repetitions of at least `fewest` periods; none are looked for where no symbol occurs that often.
+fn repeated(symbols: &[u32], max_period: usize, fewest: usize) -> Vec<Repetition> {
+    let mut counts: HashMap<u32, usize, RandomState> = HashMap::default();
+    let often = symbols.iter().any(|s| {
+        let count = counts.entry(*s).or_default();
+        *count += 1;
+        *count >= fewest
+    });
+    if often { repetitions(symbols, max_period) } else { Vec::new() }
 }
 
 /// All candidates of a run.
@@ -183,7 +206,8 @@ impl Sequence<'_> {
 
     fn periodic(&self, found: &mut Vec<Candidate>) {
         let symbols: Vec<u32> = self.sequence.iter().map(|&s| self.symbols[s]).collect();
-        for r in repetitions(&symbols, self.settings.max_period.max(1)) {
+        let fewest = self.settings.exact_repeats.min(self.settings.cycle_periods).max(2);
+        for r in repeated(&symbols, self.settings.max_period.max(1), fewest) {
             let positions = &self.sequence[r.start..r.end];
             let (kind, fewest) = if r.period == 1 {
                 (LoopKind::ExactRepeat, self.settings.exact_repeats.max(2))
@@ -262,7 +286,7 @@ impl Sequence<'_> {
             .map(|&s| Some(&self.steps[s]).filter(|s| polls(s)))
             .map(|step| numbers.of(step.and_then(|s| Some((&s.name, s.k1?)))))
             .collect();
-        for r in repetitions(&symbols, self.settings.max_period.max(1)) {
+        for r in repeated(&symbols, self.settings.max_period.max(1), fewest) {
             let positions = &self.sequence[r.start..r.end];
             if positions.len() >= fewest * r.period && !self.same_results(positions, r.period) {
                 found.push(Candidate::new(LoopKind::Polling, r.period, positions.to_vec(), None, true));
@@ -360,23 +384,28 @@ fn ping_pong(
             _ => turns.push(i..i + 1),
         }
     }
+    let agent = |turn: usize| &steps[turns[turn].start].agent;
     let mut numbers = Numbers::new();
-    let agents: Vec<u32> = turns.iter().map(|t| numbers.of(Some(&steps[t.start].agent))).collect();
-    for r in repetitions(&agents, settings.max_period.max(2)) {
-        let whole = (r.end - r.start) / r.period;
-        let covered = turns[r.start].start..turns[r.end - 1].end;
-        let agent_turns = &turns[r.start..r.start + r.period];
-        let allowed = agent_turns.iter().all(|t| settings.allows(&steps[t.start].agent, LoopKind::HandoffPingPong));
-        if whole < settings.handoff_periods.max(2) || allowed {
-            continue;
+    let agents: Vec<u32> = (0..turns.len()).map(|t| numbers.of(Some(agent(t)))).collect();
+    // What each turn did: equal turns of equal agents have equal steps.
+    let mut numbers = Numbers::new();
+    let done: Vec<u32> = turns.iter().map(|t| numbers.of(Some((&steps[t.start].agent, &symbols[t.clone()])))).collect();
+    for (turns_are, equal) in [(&agents, false), (&done, true)] {
+        for r in repeated(turns_are, settings.max_period.max(2), settings.handoff_periods.max(2)) {
+            let whole = (r.end - r.start) / r.period;
+            let allowed = (r.start..r.start + r.period).all(|t| settings.allows(agent(t), LoopKind::HandoffPingPong));
+            if r.period < 2 || whole < settings.handoff_periods.max(2) || allowed {
+                continue;
+            }
+            let covered = turns[r.start].start..turns[r.end - 1].end;
+            let known = steps[covered.clone()].iter().all(|s| s.outcome().is_some());
+            let first_period = turns[r.start + r.period - 1].end - covered.start;
+            let covered: Vec<usize> = covered.collect();
+            let mut candidate = Candidate::new(LoopKind::HandoffPingPong, r.period, covered, None, equal && known);
+            candidate.first_period = first_period;
+            candidate.turns = r.end - r.start;
+            candidate.turns_equal = equal;
+            found.push(candidate);
         }
-        let same = |a: usize, b: usize| symbols[turns[a].clone()] == symbols[turns[b].clone()];
-        let known = steps[covered.clone()].iter().all(|s| s.outcome().is_some());
-        let confirmed = known && (r.start..r.end - r.period).all(|t| same(t, t + r.period));
-        let first_period = turns[r.start + r.period - 1].end - covered.start;
-        let mut candidate = Candidate::new(LoopKind::HandoffPingPong, r.period, covered.collect(), None, confirmed);
-        candidate.first_period = first_period;
-        candidate.turns = r.end - r.start;
-        found.push(candidate);
     }
 }

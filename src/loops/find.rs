@@ -289,6 +289,9 @@ fn evidence(candidate: &Candidate, names: &[Arc<str>], repeats: f64) -> String {
         LoopKind::HandoffPingPong if candidate.confirmed => {
             format!("{what} took turns {repeats:.1} times, doing the same each time")
         }
+        LoopKind::HandoffPingPong if candidate.turns_equal => {
+            format!("{what} took turns {repeats:.1} times with equal arguments, {answer}")
+        }
         LoopKind::HandoffPingPong => format!("{what} took turns {repeats:.1} times"),
         LoopKind::Polling if candidate.period == 1 => {
             format!("{what} called {count} times in a row with equal arguments, the result changed")

@@ -10,6 +10,7 @@
 //! | `rows` | uses as `usage` and `spans` hold them |
 //! | `sums` | per run; per day, agent, model and price |
 //! | `tools` | which tools a model call is due to |
+//! | `loops` | what loops wasted |
 //! | `audit` | what was not counted or not priced, span by span |
 //!
 //! A row of `usage` sums up several calls. Where their sum does not say what they cost, because a price changed during the
@@ -35,6 +36,7 @@
 //! ```
 
 mod audit;
+mod loops;
 mod pricer;
 mod rows;
 mod steps;
@@ -144,6 +146,15 @@ pub struct PricedSteps {
     pub audit: RecordBatch,
 }
 
+/// Loops of a portion of a file.
+#[derive(Debug, Clone)]
+pub struct PricedLoops {
+    /// One row per loop, with the columns [`LOOP_COSTS`](crate::schema::LOOP_COSTS).
+    pub loops: RecordBatch,
+    /// One row per span of a loop, with the columns [`LOOP_SPANS`](crate::schema::LOOP_SPANS).
+    pub spans: RecordBatch,
+}
+
 /// A part of a file that whole traces lie in: a sealed segment, or the rows that are not sealed yet.
 #[derive(Debug, Clone)]
 pub enum Portion {
@@ -191,6 +202,14 @@ impl Portion {
     /// What reading can bring.
     pub fn priced_steps(&self, pricing: &Pricing) -> Result<PricedSteps> {
         steps::price(self, pricing)
+    }
+
+    /// Prices what loops wasted.
+    ///
+    /// # Errors
+    /// What reading can bring.
+    pub fn priced_loops(&self, pricing: &Pricing) -> Result<PricedLoops> {
+        loops::price(self, pricing)
     }
 
     /// The named columns of a table's live rows, those of some traces where `traces` names them (sorted).

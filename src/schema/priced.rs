@@ -241,3 +241,42 @@ pub static COST_AUDIT: &[Column] = &[
     col("price_key", Label, true, Computed, "", "Provider and model of the book, as far as it came."),
     col("duplicate_of", SpanId, true, Derived, "", "The span that records the same call and is counted."),
 ];
+
+/// Columns of `loops` with what the waste costs: those of [`LOOPS`](super::LOOPS) but for the spans, which are in
+/// [`LOOP_SPANS`].
+pub static LOOP_COSTS: &[Column] = &{
+    const STORED: usize = 19;
+    let mut columns = [super::rollups::LOOP_NUMBER; STORED + 2];
+    let mut i = 0;
+    while i < STORED {
+        // The cost stands between the tokens and the time.
+        columns[if i < STORED - 2 { i } else { i + 2 }] = super::LOOPS[i];
+        i += 1;
+    }
+    columns[STORED - 2] = col(
+        "wasted_cost_usd",
+        Usd,
+        true,
+        Computed,
+        "USD",
+        "Cost of those steps, as far as it is known; NULL when nothing of it is.",
+    );
+    columns[STORED - 1] = col("cost_complete", Flag, false, Computed, "", "Whether all that was wasted has a price.");
+    columns
+};
+
+/// Columns of `loop_spans`: the spans of each loop.
+pub static LOOP_SPANS: &[Column] = &[
+    col("trace_id", TraceId, false, Raw, "", "Trace, and id of the run."),
+    super::rollups::LOOP_NUMBER,
+    col("repetition", Count, false, Derived, "", "Which period it belongs to, from 1; later ones are waste."),
+    col("seq", Count, false, Derived, "", "Position of the span in its run, as in spans."),
+    col(
+        "call_index",
+        Int,
+        true,
+        Derived,
+        "",
+        "Of a call that only the span's output tells of, its position there, from 0.",
+    ),
+];

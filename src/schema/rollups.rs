@@ -177,3 +177,74 @@ pub static SCORES: &[Column] = &[
     col("source", Label, true, Derived, "", "Who judged: the evaluator, annotator or instrumentation."),
     col("time", Time, true, Derived, "", "When it was judged."),
 ];
+
+/// Columns of `loops`: what runs did again and again, at default settings.
+pub static LOOPS: &[Column] = &[
+    col("trace_id", TraceId, false, Raw, "", "Trace, and id of the run."),
+    LOOP_NUMBER,
+    col("agent_name", Label, true, Derived, "", "Agent that repeated itself; NULL when several took part."),
+    col(
+        "kind",
+        Label,
+        false,
+        Derived,
+        "",
+        "exact_repeat, retry_storm, cycle, handoff_ping_pong, monologue, stagnation, scattered, near_repeat, or polling, which is no loop.",
+    ),
+    col(
+        "severity",
+        Label,
+        false,
+        Derived,
+        "",
+        "high: arguments and results repeat; warning: likely a loop; info: worth knowing, no loop.",
+    ),
+    col("confirmed", Flag, false, Derived, "", "Whether results show that nothing new came of it."),
+    col("period", Count, false, Derived, "steps", "Steps that repeat; of a ping-pong, turns of agents."),
+    col("repeats", Double, false, Derived, "", "How many periods there are, the first included."),
+    col("steps", Count, false, Derived, "steps", "Steps of the loop; calls made at once are one."),
+    col(
+        "first_step",
+        Int,
+        true,
+        Derived,
+        "",
+        "Number of the first step in the run; NULL where it is a run of an agent.",
+    ),
+    col("last_step", Int, true, Derived, "", "Number of the last step."),
+    col("first_span_id", SpanId, false, Derived, "", "Span of the first step."),
+    col("last_span_id", SpanId, false, Derived, "", "Span of the last step."),
+    col("start_time", Time, false, Derived, "", "When it began."),
+    col("repeated", Label, false, Derived, "", "JSON array of what repeats: tools, models, or agents of a ping-pong."),
+    col("signature", Hash, false, Derived, "", "Hash of what repeats: equal for equal loops, also of other runs."),
+    col(
+        "wasted_tokens",
+        Count,
+        true,
+        Derived,
+        "tokens",
+        "Tokens of all steps after the first period, and of the LLM turns that led to them.",
+    ),
+    col(
+        "wasted_ns",
+        Int,
+        false,
+        Derived,
+        "ns",
+        "Time of those steps; moments at which several of them ran count once.",
+    ),
+    col("evidence", Label, false, Derived, "", "What was seen, in one sentence."),
+    col(
+        "periods",
+        Label,
+        false,
+        Derived,
+        "",
+        "JSON array of periods, each of which is an array of spans by seq; a call that only an LLM's output tells of is \"seq.call_index\".",
+    ),
+    col("wasted_spans", Label, true, Derived, "", "JSON array of the spans, by seq, whose tokens or cost are wasted."),
+];
+
+/// Tells the loops of a run apart.
+pub(super) const LOOP_NUMBER: Column =
+    col("loop_number", Count, false, Derived, "", "Number of the loop in its run, from 1.");

@@ -11,7 +11,8 @@ use super::Table;
 use super::arrivals::Place;
 use crate::batch::{Columns, PackedEvent, RowWriter, SpanBatch, unpack_events};
 use crate::derive::{
-    BatchLogs, BatchRows, CostBasis, Deriver, Kind, RunRow, SpanDerived, SpanRow, Status, SyntheticCall, UsageRow,
+    BatchLogs, BatchRows, CostBasis, Deriver, Kind, RunLoop, RunRow, SpanDerived, SpanRow, Status, SyntheticCall,
+    UsageRow,
 };
 use crate::model::{SpanId, TraceId};
 use crate::schema::{Column, Origin, PACKED_EVENTS};
@@ -29,11 +30,13 @@ pub(crate) struct Derived<'a> {
     usage: Columns,
     calls: Columns,
     scores: Columns,
+    loops: Columns,
 }
 
 impl<'a> Derived<'a> {
     /// The tables whose rows are derived.
-    pub(crate) const TABLES: [Table; 4] = [Table::Runs, Table::Usage, Table::SyntheticCalls, Table::Scores];
+    pub(crate) const TABLES: [Table; 5] =
+        [Table::Runs, Table::Usage, Table::SyntheticCalls, Table::Scores, Table::Loops];
 
     /// Over rows that lie in these batches.
     pub(crate) fn new(batches: &'a [SpanBatch]) -> Self {
@@ -48,12 +51,13 @@ impl<'a> Derived<'a> {
             usage: stored(Table::Usage),
             calls: stored(Table::SyntheticCalls),
             scores: stored(Table::Scores),
+            loops: stored(Table::Loops),
         }
     }
 
     /// Derives one trace from its rows, which come in canonical order. Says how many rows each of the derived tables
     /// has of it.
-    pub(crate) fn push_trace(&mut self, trace: TraceId, spans: &[Place], logs: &[Place]) -> [usize; 4] {
+    pub(crate) fn push_trace(&mut self, trace: TraceId, spans: &[Place], logs: &[Place]) -> [usize; 5] {
         let rows: Vec<SpanRow<'a>> =
             spans.iter().map(|&(batch, row)| self.spans[batch as usize].row(row as usize)).collect();
         let logs: Vec<_> = logs.iter().map(|&(batch, row)| self.logs[batch as usize].row(row as usize)).collect();
@@ -79,7 +83,10 @@ impl<'a> Derived<'a> {
             let event = EventText { name: RESULT_EVENT, time_unix_nano: log.time, attributes: log.attributes };
             scores += self.push_results(trace, log.span_id, evaluations(None, [event]));
         }
-        [usize::from(derived.run.is_some()), derived.usage.len(), derived.calls.len(), scores]
+        for (found, number) in derived.loops.iter().zip(1..) {
+            push_loop(&mut self.loops, trace, number, found);
+        }
+        [usize::from(derived.run.is_some()), derived.usage.len(), derived.calls.len(), scores, derived.loops.len()]
     }
 
     /// Events of a span, if any of them may be the result of an evaluation.
@@ -143,6 +150,7 @@ impl<'a> Derived<'a> {
             Table::Usage => self.usage.finish(),
             Table::SyntheticCalls => self.calls.finish(),
             Table::Scores => self.scores.finish(),
+            Table::Loops => self.loops.finish(),
             Table::Spans | Table::Events | Table::Links => RecordBatch::new_empty(table.schema()),
         }
     }
@@ -269,5 +277,33 @@ fn push_call(columns: &mut Columns, trace: TraceId, call: &SyntheticCall<'_>, ve
     w.text(call.result.as_deref());
     w.hash(call.args_hash);
     w.hash(call.result_hash);
+    w.end();
+}
+
+fn push_loop(columns: &mut Columns, trace: TraceId, number: u64, l: &RunLoop) {
+    let found = &l.finding;
+    let mut w = RowWriter::new(columns);
+    w.id(Some(&trace.0));
+    w.count(number);
+    w.text(found.agent.as_deref().filter(|a| !a.is_empty()));
+    w.text(Some(found.kind.as_str()));
+    w.text(Some(found.severity.as_str()));
+    w.flag(Some(found.confirmed));
+    w.count(found.period as u64);
+    w.double(Some(found.repeats));
+    w.count(found.steps.len() as u64);
+    w.int(l.first_step.map(i64::from));
+    w.int(l.last_step.map(i64::from));
+    w.id(Some(&found.first_span_id.0));
+    w.id(Some(&found.last_span_id.0));
+    w.int(Some(l.start_time));
+    w.list(&found.names);
+    w.hash(Some(found.signature));
+    w.int(found.wasted_tokens.and_then(|n| i64::try_from(n).ok()));
+    // No run is longer than its instants can say.
+    w.int(Some(i64::try_from(found.wasted_ns).unwrap_or(i64::MAX)));
+    w.text(Some(&found.evidence));
+    w.text(Some(&l.periods_json()));
+    w.text(l.wasted_spans_json().as_deref());
     w.end();
 }

@@ -35,14 +35,24 @@ pub enum Table {
     SyntheticCalls,
     /// Results of evaluations.
     Scores,
+    /// What runs did again and again, at default settings.
+    Loops,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; Table::COUNT] =
-        [Table::Spans, Table::Events, Table::Links, Table::Runs, Table::Usage, Table::SyntheticCalls, Table::Scores];
+    pub const ALL: [Table; Table::COUNT] = [
+        Table::Spans,
+        Table::Events,
+        Table::Links,
+        Table::Runs,
+        Table::Usage,
+        Table::SyntheticCalls,
+        Table::Scores,
+        Table::Loops,
+    ];
     /// How many tables there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
     /// The tables whose rows arrive; those of the others are derived from them.
     pub(crate) const ARRIVING: [Table; 3] = [Table::Spans, Table::Events, Table::Links];
 
@@ -56,6 +66,7 @@ impl Table {
             Table::Usage => "usage",
             Table::SyntheticCalls => "synthetic_calls",
             Table::Scores => "scores",
+            Table::Loops => "loops",
         }
     }
 
@@ -69,6 +80,7 @@ impl Table {
             Table::Usage => schema::usage(),
             Table::SyntheticCalls => schema::synthetic_calls(),
             Table::Scores => schema::scores(),
+            Table::Loops => schema::loops(),
         }
     }
 
@@ -82,6 +94,7 @@ impl Table {
             Table::Usage => schema::USAGE,
             Table::SyntheticCalls => schema::SYNTHETIC_CALLS,
             Table::Scores => schema::SCORES,
+            Table::Loops => schema::LOOPS,
         }
     }
 

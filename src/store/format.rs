@@ -236,7 +236,7 @@ mod tests {
         let part = PartDesc { kind: 1, len: 65_509, chunks: 2, blake3: [0xab; 32] };
         let segment = SegmentDesc {
             id: 7,
-            rows: [300, 2, 0, 12, 40, 0, 1],
+            rows: [300, 2, 0, 12, 40, 0, 1, 3],
             traces: 12,
             times: Some((-1, 1_767_225_600_000_000_000, 5)),
             level: 3,

@@ -1,8 +1,12 @@
-//! Loops: repetitions against an oracle that shares nothing with the code, planted loops, properties of findings.
+//! Loops: repetitions against an oracle that shares nothing with the code, planted loops, properties of findings, real
+//! captures, labelled runs.
 
+mod captures;
+mod labelled;
 mod oracle;
 mod planted;
 mod properties;
+mod stored;
 
 use spanfile::loops::{Step, StepKind, key};
 use spanfile::model::SpanId;

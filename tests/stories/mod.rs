@@ -62,7 +62,12 @@ impl<'b> Row<'b> {
     }
 
     pub(crate) fn start(&self) -> i64 {
-        self.batch.column_by_name("start_time").unwrap().as_primitive::<TimestampNanosecondType>().value(self.row)
+        self.time("start_time").unwrap()
+    }
+
+    pub(crate) fn time(&self, column: &str) -> Option<i64> {
+        let array = self.batch.column_by_name(column).unwrap().as_primitive::<TimestampNanosecondType>();
+        array.is_valid(self.row).then(|| array.value(self.row))
     }
 }
 

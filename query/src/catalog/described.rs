@@ -89,11 +89,11 @@ struct Row {
 
 /// Unit, origin and meaning of a table's columns, by name.
 fn meanings(table: &str) -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
-    if let Some(stored) = Table::ALL.into_iter().find(|t| t.name() == table) {
-        return stored.columns().iter().map(|c| (c.name, c.unit, c.origin.as_str(), c.meaning)).collect();
-    }
     if let Some(costs) = CostTable::find(table) {
         return costs.columns().iter().map(|c| (c.name, c.unit, c.origin.as_str(), c.meaning)).collect();
+    }
+    if let Some(stored) = Table::ALL.into_iter().find(|t| t.name() == table) {
+        return stored.columns().iter().map(|c| (c.name, c.unit, c.origin.as_str(), c.meaning)).collect();
     }
     if let Some(view) = views::find(table) {
         return view.columns().into_iter().map(|c| (c.name, c.unit, "view", c.meaning)).collect();

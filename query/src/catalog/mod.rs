@@ -26,7 +26,8 @@ mod prices;
 /// Names of all tables and views of a database: those that come from segments, views over them, and those about the
 /// file and about the tables themselves.
 pub(crate) static TABLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let stored = Table::ALL.iter().map(|t| t.name());
+    // What is priced goes by its name.
+    let stored = Table::ALL.iter().map(|t| t.name()).filter(|t| CostTable::find(t).is_none());
     let views = views::VIEWS.iter().map(|v| v.name);
     let costs = CostTable::ALL.iter().map(|t| t.name());
     stored.chain(views).chain(costs).chain(["prices", "budgets", "segments", "meta", "tables", "columns"]).collect()
@@ -154,14 +155,14 @@ impl SchemaProvider for Database {
     }
 
     async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        if let Some(table) = CostTable::find(name) {
+            return Ok(Some(Arc::new(CostProvider::new(table, PricedAs::default(), self.seen()))));
+        }
         if let Some(table) = Table::ALL.into_iter().find(|t| t.name() == name) {
             return Ok(Some(Arc::new(StoredTable::new(table, self.seen()))));
         }
         if let Some(view) = views::find(name) {
             return self.view(view).await.map(Some);
-        }
-        if let Some(table) = CostTable::find(name) {
-            return Ok(Some(Arc::new(CostProvider::new(table, PricedAs::default(), self.seen()))));
         }
         let rows = match name {
             "prices" => prices::prices(&self.seen())?,

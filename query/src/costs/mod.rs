@@ -18,7 +18,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::{StreamExt, TryStreamExt, stream};
 use spanfile::priced::{Portion, Pricing};
-use spanfile::schema::{BUCKET_COSTS, COST_AUDIT, Column, RUN_COSTS, TOOL_COSTS, USAGE_COSTS};
+use spanfile::schema::{BUCKET_COSTS, COST_AUDIT, Column, LOOP_COSTS, LOOP_SPANS, RUN_COSTS, TOOL_COSTS, USAGE_COSTS};
 
 use crate::provider::{FileView, sql_schema_of, store_error, to_sql};
 pub(crate) use cache::CostCache;
@@ -33,11 +33,20 @@ pub(crate) enum CostTable {
     Buckets,
     Tools,
     Audit,
+    Loops,
+    LoopSpans,
 }
 
 impl CostTable {
-    pub(crate) const ALL: [CostTable; 5] =
-        [CostTable::Runs, CostTable::Uses, CostTable::Buckets, CostTable::Tools, CostTable::Audit];
+    pub(crate) const ALL: [CostTable; 7] = [
+        CostTable::Runs,
+        CostTable::Uses,
+        CostTable::Buckets,
+        CostTable::Tools,
+        CostTable::Audit,
+        CostTable::Loops,
+        CostTable::LoopSpans,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -46,6 +55,8 @@ impl CostTable {
             CostTable::Buckets => "bucket_costs",
             CostTable::Tools => "tool_costs",
             CostTable::Audit => "cost_audit",
+            CostTable::Loops => "loops",
+            CostTable::LoopSpans => "loop_spans",
         }
     }
 
@@ -60,6 +71,8 @@ impl CostTable {
             CostTable::Buckets => BUCKET_COSTS,
             CostTable::Tools => TOOL_COSTS,
             CostTable::Audit => COST_AUDIT,
+            CostTable::Loops => LOOP_COSTS,
+            CostTable::LoopSpans => LOOP_SPANS,
         }
     }
 
@@ -76,6 +89,10 @@ impl CostTable {
             CostTable::Tools => {
                 "Which tools model calls are due to: one row per segment and tool. The cost of a model call is divided evenly among the tool calls of its agent since its model call before."
             }
+            CostTable::Loops => {
+                "What runs did again and again, and what it wasted: one row per loop, found at default settings; loops(...) takes others."
+            }
+            CostTable::LoopSpans => "The spans of loops: one row per span or synthetic call.",
             CostTable::Audit => "What was not counted, not priced or is in doubt: one row per span and reason.",
         }
     }
@@ -89,6 +106,10 @@ impl CostTable {
             CostTable::Tools | CostTable::Audit => {
                 let p = portion.priced_steps(pricing)?;
                 vec![(CostTable::Tools, p.tools), (CostTable::Audit, p.audit)]
+            }
+            CostTable::Loops | CostTable::LoopSpans => {
+                let p = portion.priced_loops(pricing)?;
+                vec![(CostTable::Loops, p.loops), (CostTable::LoopSpans, p.spans)]
             }
         })
     }

@@ -27,6 +27,8 @@ use steps::{Call, Place, Run};
 pub struct RunLoop {
     /// What was found. `first_step` and `last_step` are positions among the steps that were compared.
     pub finding: Finding,
+    /// Start of its first step, nanoseconds since 1970.
+    pub start_time: i64,
     /// Number of the first step in the run, from 1; `None` where it has none, as runs of agents.
     pub first_step: Option<u32>,
     /// Number of the last step.
@@ -35,6 +37,24 @@ pub struct RunLoop {
     pub periods: Vec<Vec<Member>>,
     /// Positions of the spans whose tokens or reported cost are wasted, ascending.
     pub wasted_spans: Vec<u32>,
+}
+
+impl RunLoop {
+    /// The periods as JSON: a span is its position, a call without one `"position.call_index"`.
+    pub fn periods_json(&self) -> String {
+        let member = |m: &Member| match m.call_index {
+            None => m.seq.to_string(),
+            Some(call) => format!("\"{}.{call}\"", m.seq),
+        };
+        let period = |p: &Vec<Member>| format!("[{}]", p.iter().map(member).collect::<Vec<_>>().join(","));
+        format!("[{}]", self.periods.iter().map(period).collect::<Vec<_>>().join(","))
+    }
+
+    /// The positions of the wasted spans as JSON; `None` when there are none.
+    pub fn wasted_spans_json(&self) -> Option<String> {
+        let positions: Vec<String> = self.wasted_spans.iter().map(u32::to_string).collect();
+        (!positions.is_empty()).then(|| format!("[{}]", positions.join(",")))
+    }
 }
 
 /// A span of a loop.
@@ -95,6 +115,7 @@ pub(super) fn search(known: &Known<'_, '_>, settings: &Settings, canonical: &mut
                 spans[*i as usize].cost_basis.is_some() && owner.is_some_and(|o| wasted[o as usize])
             });
             RunLoop {
+                start_time: steps[finding.first_step].start_ns,
                 first_step: number(&run, &places[finding.first_step], false),
                 last_step: number(&run, &places[finding.last_step], true),
                 periods,

@@ -1,9 +1,8 @@
 //! The steps of a run, as [`crate::loops`] compares them.
 //!
-//! An LLM turn and the calls it made are one step, to which the tokens and the time of both belong: several calls are a
-//! composite, in any order. Calls of which one repeats another that had ended were not made at once, but by a program
-//! that tries again: they are steps of their own. A turn without calls is a step, and so are a handoff and a run of an
-//! agent in which nothing else is seen.
+//! An LLM turn belongs to the first call that came of it, with its tokens and its time. Calls that overlap, or that one
+//! output asks for, are one step, in any order; but a program that tries a call again made several. A turn without calls
+//! is a step, and so are a handoff and a run of an agent in which nothing else is seen.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,6 +10,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::super::requested::calls_asked_for;
 use super::super::structure::{NONE, Tree};
 use super::super::view::SpanRow;
 use super::super::{SpanDerived, SyntheticCall};
@@ -40,6 +40,18 @@ struct Group {
     calls: Vec<Call>,
 }
 
+impl Group {
+    fn of(turn: u32) -> Self {
+        Group { turn, calls: Vec::new() }
+    }
+}
+
+/// The last two turns of an agent.
+struct Turns {
+    before: Option<Group>,
+    open: Group,
+}
+
 /// The rows of a run, with what is derived of them so far.
 pub(super) struct Run<'r, 'a> {
     pub(super) rows: &'r [SpanRow<'a>],
@@ -66,22 +78,27 @@ impl<'a> Run<'_, 'a> {
         }
         let instances = self.instances();
         let empty = self.empty_runs();
-        let mut groups: HashMap<(&str, u32), Group, RandomState> = HashMap::default();
+        let mut agents: HashMap<(&str, u32), Turns, RandomState> = HashMap::default();
         let mut done: Vec<(Group, Arc<str>, u32)> = Vec::new();
         let mut told = self.told.iter().enumerate().peekable();
         for (i, (row, span)) in self.rows.iter().zip(self.spans).enumerate() {
             let name = agent(span.run_agent.as_ref());
             let instance = instances.get(i).copied().unwrap_or(0);
+            let turns = || Turns { before: None, open: Group::of(NONE) };
             if span.step.is_some() {
-                let group = groups.entry((name, instance)).or_insert(Group { turn: NONE, calls: Vec::new() });
+                let turns = agents.entry((name, instance)).or_insert_with(turns);
                 // Without an LLM turn nothing says that calls belong together.
-                if row.kind == Kind::Llm || (group.turn == NONE && !group.calls.is_empty()) {
-                    let before = std::mem::replace(group, Group { turn: NONE, calls: Vec::new() });
-                    done.push((before, names[name].clone(), instance));
+                if row.kind == Kind::Llm || (turns.open.turn == NONE && !turns.open.calls.is_empty()) {
+                    let turn = if row.kind == Kind::Llm { i as u32 } else { NONE };
+                    let open = std::mem::replace(&mut turns.open, Group::of(turn));
+                    let older = turns.before.replace(open);
+                    done.extend(older.map(|group| (group, names[name].clone(), instance)));
                 }
-                if row.kind == Kind::Llm {
-                    group.turn = i as u32;
-                } else {
+                if row.kind != Kind::Llm {
+                    let group = match &mut turns.before {
+                        Some(before) if self.is_of_turn_before(before, &turns.open, row) => before,
+                        _ => &mut turns.open,
+                    };
                     group.calls.push(Call::Row(i as u32));
                 }
             }
@@ -90,12 +107,13 @@ impl<'a> Run<'_, 'a> {
                 done.push((run, names[name].clone(), instance));
             }
             while let Some((at, _)) = told.next_if(|(_, call)| call.llm == i) {
-                let group = groups.entry((name, instance)).or_insert(Group { turn: NONE, calls: Vec::new() });
-                group.calls.push(Call::Told(at as u32));
+                let turns = agents.entry((name, instance)).or_insert_with(turns);
+                turns.open.calls.push(Call::Told(at as u32));
             }
         }
-        for ((name, instance), group) in groups {
-            done.push((group, names[name].clone(), instance));
+        for ((name, instance), turns) in agents {
+            let groups = turns.before.into_iter().chain([turns.open]);
+            done.extend(groups.map(|group| (group, names[name].clone(), instance)));
         }
         let mut found = Vec::new();
         for (group, agent, instance) in done {
@@ -106,25 +124,29 @@ impl<'a> Run<'_, 'a> {
         Steps { steps, places }
     }
 
-    /// Position in the run: that of the first call, else of the turn.
-    fn order(&self, place: &Place) -> (u32, u32) {
+    /// Position in the run: that of the first call, else of the turn. Of a call and a turn that begin at once, the call
+    /// came of a turn before.
+    fn order(&self, place: &Place) -> (i64, bool, u32) {
         match place.calls.first() {
-            None => (place.turn, 0),
-            Some(Call::Row(i)) => (*i, 0),
-            Some(Call::Told(at)) => (self.told[*at as usize].llm as u32, at + 1),
+            None => (self.rows[place.turn as usize].start_time, true, place.turn),
+            Some(Call::Row(i)) => (self.rows[*i as usize].start_time, false, *i),
+            Some(Call::Told(at)) => (self.told[*at as usize].time, false, *at),
         }
+    }
+
+    /// Clocks of milliseconds let a call begin when the turn after the one that asked for it does.
+    fn is_of_turn_before(&self, before: &Group, open: &Group, call: &SpanRow<'_>) -> bool {
+        let (Some(asked), Some(next)) = (self.rows.get(before.turn as usize), self.rows.get(open.turn as usize)) else {
+            return false;
+        };
+        before.calls.is_empty() && call.start_time == next.start_time && asked.end_or_start() <= call.start_time
     }
 
     /// The steps that a turn and its calls are.
     fn split(&self, group: Group, agent: &Arc<str>, instance: u32, found: &mut Vec<(Place, Step)>) {
         let Group { turn, calls } = group;
         let (handoffs, tools): (Vec<Call>, Vec<Call>) = calls.into_iter().partition(|c| self.is_handoff(*c));
-        let mut parts: Vec<Vec<Call>> = Vec::new();
-        if self.tries_again(&tools) {
-            parts.extend(tools.into_iter().map(|c| vec![c]));
-        } else if !tools.is_empty() {
-            parts.push(tools);
-        }
+        let mut parts = self.made_at_once(turn, tools);
         parts.extend(handoffs.into_iter().map(|c| vec![c]));
         if parts.is_empty() && turn != NONE {
             parts.push(Vec::new());
@@ -150,6 +172,32 @@ impl<'a> Run<'_, 'a> {
 
     fn is_handoff(&self, call: Call) -> bool {
         matches!(call, Call::Row(i) if matches!(self.rows[i as usize].kind, Kind::Handoff | Kind::Agent))
+    }
+
+    /// Calls of a turn, those that were made at once together.
+    fn made_at_once(&self, turn: u32, calls: Vec<Call>) -> Vec<Vec<Call>> {
+        if calls.len() < 2 || self.tries_again(&calls) {
+            return calls.into_iter().map(|c| vec![c]).collect();
+        }
+        // Looked at only here, for it takes parsing.
+        if self.rows.get(turn as usize).is_some_and(|row| calls_asked_for(row) > 1) {
+            return vec![calls];
+        }
+        let mut parts: Vec<Vec<Call>> = Vec::new();
+        let mut until = i64::MIN;
+        for call in calls {
+            let (start, end) = match call {
+                Call::Row(i) => (self.rows[i as usize].start_time, self.rows[i as usize].end_or_start()),
+                // Asked for in one output.
+                Call::Told(_) => (i64::MIN, i64::MAX),
+            };
+            match parts.last_mut() {
+                Some(part) if start < until => part.push(call),
+                _ => parts.push(vec![call]),
+            }
+            until = until.max(end);
+        }
+        parts
     }
 
     /// Whether one of the calls repeats one that had ended.
