@@ -45,6 +45,8 @@ pub(crate) enum Verb {
     Scores(ScoresArgs),
     /// What runs cost, by run, agent, model, day and more, and whether budgets hold.
     Cost(CostArgs),
+    /// What runs did again and again, and what it wasted.
+    Loops(LoopsArgs),
     /// Budgets that a file keeps.
     Budget(BudgetArgs),
     /// Prices of models: what is known, and what you pay.
@@ -130,6 +132,9 @@ pub(crate) struct OutputArgs {
 /// What a query may use.
 #[derive(Debug, Args)]
 pub(crate) struct LimitArgs {
+    /// TOML file with what loops(...) begins with; `spanfile loops` uses it too.
+    #[arg(long = "loop-settings", value_name = "TOML")]
+    pub(crate) loop_settings: Option<PathBuf>,
     /// Memory for sorts, aggregates and joins before they spill, in MiB.
     #[arg(long = "memory-limit", value_name = "MIB", default_value_t = 2048)]
     pub(crate) memory_limit_mib: usize,
@@ -263,6 +268,40 @@ pub(crate) enum CostBy {
     Bucket,
     /// Per budget and what it is for.
     Budget,
+}
+
+/// Loops.
+#[derive(Debug, Args)]
+pub(crate) struct LoopsArgs {
+    /// The .spans file; a quoted pattern opens several as one.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// Draw the steps of this run with its loops as blocks; the begin of its id is enough.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["kind", "agent", "all", "top"])]
+    pub(crate) run: Option<String>,
+    /// Loops of this kind only: exact_repeat, retry_storm, cycle, handoff_ping_pong, monologue, stagnation, scattered,
+    /// near_repeat or polling.
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Loops of this agent only.
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) agent: Option<String>,
+    /// Also what is for information only: polling, and agents that take turns but do something new each time.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// From how many repeats on something is a loop; 3 unless this or --loop-settings says otherwise.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    pub(crate) min_repeats: Option<u32>,
+    /// How many rows, the worst first; 0 for all. 20 unless this says otherwise; all in CSV, JSON and the like.
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// Draw for this many columns of characters; the terminal's width, or 100 without one.
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) width: Option<usize>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 }
 
 /// Which limit a gate looks at.

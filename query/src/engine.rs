@@ -19,6 +19,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig};
 use datafusion::sql::parser::Statement as DfStatement;
 use futures::TryStreamExt;
+use spanfile::loops::Settings;
 
 use crate::cancel::{self, YieldingJoins};
 use crate::catalog::{Database, TABLES};
@@ -45,12 +46,20 @@ pub struct EngineOptions {
     pub spill_limit_bytes: u64,
     /// How many cores a query uses; all when `None`.
     pub threads: Option<usize>,
+    /// What `loops(...)` begins with; the table `loops` is at the defaults.
+    pub loop_settings: Settings,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
         const GIB: u64 = 1 << 30;
-        EngineOptions { memory_limit_bytes: 2 << 30, spill_dir: None, spill_limit_bytes: 64 * GIB, threads: None }
+        EngineOptions {
+            memory_limit_bytes: 2 << 30,
+            spill_dir: None,
+            spill_limit_bytes: 64 * GIB,
+            threads: None,
+            loop_settings: Settings::default(),
+        }
     }
 }
 
@@ -67,6 +76,7 @@ pub struct Engine {
     state: SessionState,
     catalog: Arc<MemoryCatalogProvider>,
     databases: Mutex<Vec<(String, Arc<Database>)>>,
+    loop_settings: Settings,
 }
 
 impl Engine {
@@ -121,7 +131,7 @@ impl Engine {
             .with_default_features()
             .with_physical_optimizer_rule(Arc::new(YieldingJoins))
             .build();
-        let mut engine = Engine { state, catalog, databases: Mutex::default() };
+        let mut engine = Engine { state, catalog, databases: Mutex::default(), loop_settings: options.loop_settings };
         functions::register(&mut engine.state).map_err(engine_error)?;
         Ok(engine)
     }
@@ -148,7 +158,7 @@ impl Engine {
         if paths.is_empty() {
             return Err(QueryError::NoFiles { pattern: String::new() });
         }
-        let database = Arc::new(Database::open(paths)?);
+        let database = Arc::new(Database::open(paths, self.loop_settings.clone())?);
         database.prepare_views(&self.state).map_err(|e| QueryError::Execution(Box::new(e)))?;
         self.catalog
             .register_schema(name, Arc::clone(&database) as _)

@@ -215,6 +215,7 @@ fn a_memory_limit_spills_or_says_so() {
             spill_dir: Some(f.dir.path().to_path_buf()),
             spill_limit_bytes: spill,
             threads: Some(1),
+            ..EngineOptions::default()
         };
         Engine::open(&path, options).unwrap()
     };

@@ -53,6 +53,7 @@ pub(crate) use rollup::is_use;
 use rollup::{Errors, UsageIndex};
 pub use rollup::{FirstError, Outcome, RunRow, UsageRow};
 use structure::{NONE, Tree};
+pub(crate) use view::SPAN_COLUMNS;
 pub use view::{BatchLogs, BatchRows, LogRow, SpanRow, Status, Tokens};
 
 /// What derivation says about one span.

@@ -201,6 +201,9 @@ pub struct LogRow<'a> {
 
 macro_rules! batch_rows {
     ($($field:ident: $class:ident = $name:literal;)*) => {
+        /// The columns that [`BatchRows`] looks up.
+        pub(crate) const SPAN_COLUMNS: &[&str] = &[$($name),*];
+
         /// The columns of a batch of span rows, looked up once.
         ///
         /// A column that the batch lacks reads as NULL, so that batches with only some columns do too.

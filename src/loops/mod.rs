@@ -39,6 +39,7 @@ mod settings;
 mod step;
 #[cfg(test)]
 mod tests;
+mod text;
 pub mod volatile;
 mod words;
 
@@ -48,4 +49,5 @@ pub use repetition::{Repetition, repetitions};
 pub use runaway::{RunawayLimit, runaway};
 pub use settings::Settings;
 pub use step::{Step, StepKind, compose, key};
+pub use text::{SETTINGS, SettingValue, SettingsError};
 pub use words::{Words, simhash};

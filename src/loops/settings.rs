@@ -88,6 +88,11 @@ impl Settings {
         self
     }
 
+    /// The same for settings that give the same findings: what is found can be kept under it.
+    pub fn identity(&self) -> [u8; 32] {
+        *blake3::hash(format!("{self:?}").as_bytes()).as_bytes()
+    }
+
     /// Fewest equal steps that any kind needs: a run with fewer of each has no findings.
     pub(crate) fn fewest(&self) -> usize {
         let counts = [self.exact_repeats, self.retries, self.cycle_periods, self.handoff_periods, self.monologue_turns];

@@ -28,12 +28,17 @@ struct Waste {
     complete: bool,
 }
 
-/// Prices the loops of a portion, span by span.
+/// Prices the loops that a portion keeps, span by span.
 pub(super) fn price(portion: &Portion, pricing: &Pricing) -> Result<PricedLoops> {
     let names: Vec<&str> = schema::LOOPS.iter().map(|c| c.name).collect();
     let batches: Vec<RecordBatch> = portion.read(Table::Loops, &names, None)?.collect::<Result<_>>()?;
     let rows = concat_batches(&schema::loops(), &batches).map_err(rows_error)?;
-    let wasted = wasted(&rows)?;
+    price_rows(portion, pricing, &rows)
+}
+
+/// Prices loops of a portion that were found, as rows of [`LOOPS`](schema::LOOPS).
+pub(super) fn price_rows(portion: &Portion, pricing: &Pricing, rows: &RecordBatch) -> Result<PricedLoops> {
+    let wasted = wasted(rows)?;
     let mut waste: Vec<Waste> = vec![Waste { cost: None, complete: true }; rows.num_rows()];
     let mut pricer = Pricer::new(pricing);
     if !wasted.is_empty() {
@@ -56,7 +61,7 @@ pub(super) fn price(portion: &Portion, pricing: &Pricing) -> Result<PricedLoops>
             }
         })?;
     }
-    Ok(PricedLoops { loops: with_costs(&rows, &waste)?, spans: spans(&rows)? })
+    Ok(PricedLoops { loops: with_costs(rows, &waste)?, spans: spans(rows)? })
 }
 
 /// Which spans are wasted: by trace, the row of each loop and the positions of its spans.

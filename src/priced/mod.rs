@@ -11,6 +11,7 @@
 //! | `sums` | per run; per day, agent, model and price |
 //! | `tools` | which tools a model call is due to |
 //! | `loops` | what loops wasted |
+//! | `search` | loops at other settings |
 //! | `audit` | what was not counted or not priced, span by span |
 //!
 //! A row of `usage` sums up several calls. Where their sum does not say what they cost, because a price changed during the
@@ -39,6 +40,7 @@ mod audit;
 mod loops;
 mod pricer;
 mod rows;
+mod search;
 mod steps;
 mod sums;
 mod tools;
@@ -51,6 +53,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::cost::{Match, PriceBook, Unpriced};
 use crate::error::{Error, Result};
+use crate::loops::Settings;
 use crate::model::TraceId;
 use crate::segment::Table;
 use crate::segment::arrivals::{project, trace_id};
@@ -204,12 +207,20 @@ impl Portion {
         steps::price(self, pricing)
     }
 
-    /// Prices what loops wasted.
+    /// Prices what the loops wasted that were found at default settings.
     ///
     /// # Errors
     /// What reading can bring.
     pub fn priced_loops(&self, pricing: &Pricing) -> Result<PricedLoops> {
         loops::price(self, pricing)
+    }
+
+    /// Looks for loops with other settings, and prices what they wasted. Reads all spans.
+    ///
+    /// # Errors
+    /// What reading can bring.
+    pub fn search_loops(&self, settings: &Settings, pricing: &Pricing) -> Result<PricedLoops> {
+        search::search(self, settings, pricing)
     }
 
     /// The named columns of a table's live rows, those of some traces where `traces` names them (sorted).

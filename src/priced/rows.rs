@@ -396,22 +396,34 @@ pub(super) fn for_each_trace(
     traces: Option<&[TraceId]>,
     mut f: impl FnMut(TraceId, &mut Vec<SpanUse<'_>>),
 ) -> Result<()> {
+    for_each_batch(portion, &OF_SPANS, traces, |batch| {
+        whole_traces(batch, &mut f);
+        Ok(())
+    })
+}
+
+/// Calls `f` with the named columns of spans, in batches of whole traces.
+pub(super) fn for_each_batch(
+    portion: &Portion,
+    columns: &[&str],
+    traces: Option<&[TraceId]>,
+    mut f: impl FnMut(&RecordBatch) -> Result<()>,
+) -> Result<()> {
     // Rows of a trace that the end of a batch cut off are read together with the next batch.
     let mut rest: Option<RecordBatch> = None;
-    for batch in portion.read(Table::Spans, &OF_SPANS, traces)? {
+    for batch in portion.read(Table::Spans, columns, traces)? {
         let mut batch = batch?;
         if let Some(rest) = rest.take() {
             let joined = arrow::compute::concat_batches(&batch.schema(), [&rest, &batch]);
             batch = joined.map_err(|e| crate::Error::Rows(e.to_string()))?;
         }
         let end = last_trace_starts(&batch);
-        whole_traces(&batch.slice(0, end), &mut f);
+        if end > 0 {
+            f(&batch.slice(0, end))?;
+        }
         rest = Some(batch.slice(end, batch.num_rows() - end));
     }
-    if let Some(rest) = rest {
-        whole_traces(&rest, &mut f);
-    }
-    Ok(())
+    rest.map_or(Ok(()), |rest| f(&rest))
 }
 
 /// The row at which the last trace of a batch begins.

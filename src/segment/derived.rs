@@ -280,7 +280,8 @@ fn push_call(columns: &mut Columns, trace: TraceId, call: &SyntheticCall<'_>, ve
     w.end();
 }
 
-fn push_loop(columns: &mut Columns, trace: TraceId, number: u64, l: &RunLoop) {
+/// Writes a row of `loops`.
+pub(crate) fn push_loop(columns: &mut Columns, trace: TraceId, number: u64, l: &RunLoop) {
     let found = &l.finding;
     let mut w = RowWriter::new(columns);
     w.id(Some(&trace.0));

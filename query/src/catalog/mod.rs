@@ -11,6 +11,7 @@ use datafusion::common::{DataFusionError, Result as DfResult, internal_err};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{LogicalPlan, TableType};
+use spanfile::loops::Settings;
 use spanfile::{Options, Store, Table};
 
 use crate::costs::{CostCache, CostProvider, CostTable, PricedAs};
@@ -49,16 +50,18 @@ pub(crate) struct Database {
     files_seen: Mutex<Vec<FileView>>,
     /// Plans the database's views.
     planner: OnceLock<SessionState>,
+    /// What `loops(...)` begins with.
+    loop_settings: Settings,
 }
 
 impl Database {
-    pub(crate) fn open(paths: &[PathBuf]) -> Result<Self> {
+    pub(crate) fn open(paths: &[PathBuf], loop_settings: Settings) -> Result<Self> {
         let mut files = Vec::with_capacity(paths.len());
         for path in paths {
             let store = Store::open_read_only(path, Options::default()).map_err(|e| QueryError::store(path, e))?;
             files.push(AttachedFile { path: path.clone(), store, readings: Arc::default(), costs: Arc::default() });
         }
-        let db = Database { files, files_seen: Mutex::default(), planner: OnceLock::new() };
+        let db = Database { files, files_seen: Mutex::default(), planner: OnceLock::new(), loop_settings };
         db.refresh()?;
         Ok(db)
     }
@@ -81,6 +84,10 @@ impl Database {
 
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|f| f.path.as_path())
+    }
+
+    pub(crate) fn loop_settings(&self) -> Settings {
+        self.loop_settings.clone()
     }
 
     /// The files as the statement that is being planned sees them.

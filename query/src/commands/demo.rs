@@ -8,6 +8,7 @@ use spanfile::ingest::{BoxError, Reject};
 use spanfile_query::render::{Format, RenderOptions, render};
 use spanfile_query::{Engine, EngineOptions, QueryError, Result};
 
+use super::drawing::Look;
 use super::query::{runtime, terminal_width};
 use super::{exit, output_error};
 use crate::cli::{CostBy, DemoArgs};
@@ -127,6 +128,9 @@ fn show(path: &Path) -> Result<()> {
     if complete {
         writeln!(out, "Every call has a price: nothing is missing from these totals.").map_err(output_error)?;
     }
+    writeln!(out, "\nWhat agents did again and again").map_err(output_error)?;
+    let loops = super::loops::show_worst(&engine, "loops", super::loops::NOT_INFO, 5, Look::of(None), &mut out);
+    runtime.block_on(loops)?;
     for (heading, sql) in SECTIONS {
         writeln!(out, "\n{heading}").map_err(output_error)?;
         runtime.block_on(async {

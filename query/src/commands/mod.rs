@@ -1,13 +1,17 @@
 //! The verbs, one file each.
 
 mod budget;
+mod cells;
 mod compact;
 mod cost;
 mod demo;
+mod drawing;
 mod info;
 mod ingest;
+mod loops;
 mod prices;
 mod query;
+mod run_loops;
 mod scores;
 mod script;
 mod verify;
@@ -46,6 +50,7 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Some(Verb::Scores(args)) => scores::run(&args),
         Some(Verb::Prices(args)) => prices::run(&args),
         Some(Verb::Cost(args)) => cost::run(&args),
+        Some(Verb::Loops(args)) => loops::run(&args),
         Some(Verb::Budget(args)) => budget::run(&args),
         Some(Verb::Demo(args)) => demo::run(&args),
     };

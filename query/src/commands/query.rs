@@ -4,6 +4,7 @@ use std::io::{BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use spanfile::loops::Settings;
 use spanfile_query::render::{Format, RenderOptions};
 use spanfile_query::{Engine, EngineOptions, QueryError, Result, expand};
 use tokio::sync::Notify;
@@ -43,7 +44,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
     };
     let runtime = runtime(args.limits.threads)?;
     let interrupt = watch_interrupts(&runtime);
-    let engine = Engine::open_all(&expand(file)?, engine_options(&args.limits))?;
+    let engine = Engine::open_all(&expand(file)?, engine_options(&args.limits)?)?;
     for (path, alias) in &attachments {
         engine.attach(&expand(path)?, alias)?;
     }
@@ -115,14 +116,23 @@ pub(super) fn watch_interrupts(runtime: &tokio::runtime::Runtime) -> Arc<Notify>
     notify
 }
 
-pub(super) fn engine_options(limits: &LimitArgs) -> EngineOptions {
+pub(super) fn engine_options(limits: &LimitArgs) -> Result<EngineOptions> {
     const MIB: u64 = 1 << 20;
-    EngineOptions {
+    Ok(EngineOptions {
+        loop_settings: loop_settings(limits.loop_settings.as_deref())?,
         memory_limit_bytes: limits.memory_limit_mib.saturating_mul(1 << 20),
         spill_dir: limits.spill_dir.clone(),
         spill_limit_bytes: limits.spill_limit_mib.saturating_mul(MIB),
         threads: limits.threads,
-    }
+    })
+}
+
+/// The settings of a TOML file, or the defaults.
+fn loop_settings(path: Option<&Path>) -> Result<Settings> {
+    let Some(path) = path else { return Ok(Settings::default()) };
+    let text = std::fs::read_to_string(path).map_err(|e| QueryError::Io { path: path.to_owned(), source: e })?;
+    let wrong = |e| QueryError::Io { path: path.to_owned(), source: std::io::Error::other(e) };
+    Settings::parse(&text).map_err(wrong)
 }
 
 pub(super) fn output(args: &OutputArgs) -> (Format, RenderOptions) {

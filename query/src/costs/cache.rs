@@ -16,7 +16,8 @@ const BYTES: usize = 256 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     table: CostTable,
-    pricing: [u8; 32],
+    /// Identity of the pricing, and of settings where they are not the defaults.
+    computed_with: ([u8; 32], Option<[u8; 32]>),
     rows: Rows,
 }
 
@@ -29,14 +30,19 @@ enum Rows {
 }
 
 impl Key {
-    pub(super) fn of(portion: &Portion, version: u64, table: CostTable, pricing: [u8; 32]) -> Self {
+    pub(super) fn of(
+        portion: &Portion,
+        version: u64,
+        table: CostTable,
+        computed_with: ([u8; 32], Option<[u8; 32]>),
+    ) -> Self {
         let rows = match portion {
             Portion::Sealed(s) => {
                 Rows::Segment(s.id(), [Table::Spans, Table::Runs, Table::Usage].map(|t| s.live_rows(t)))
             }
             Portion::Tail(_) => Rows::Tail(version),
         };
-        Key { table, pricing, rows }
+        Key { table, computed_with, rows }
     }
 
     pub(super) fn with_table(&self, table: CostTable) -> Self {

@@ -1,4 +1,5 @@
-//! Table functions over costs: at another date's prices, on another model, per success by any measure.
+//! Table functions over costs: at another date's prices, on another model, per success by any measure; loops at other
+//! settings.
 
 use std::sync::{Arc, Weak};
 
@@ -13,6 +14,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableType, col, ident};
 use datafusion::physical_plan::ExecutionPlan;
+use spanfile::loops::{SETTINGS, SettingValue};
 
 use super::{CostProvider, CostTable, PricedAs};
 use crate::catalog::Database;
@@ -21,7 +23,7 @@ use crate::provider::FileView;
 use crate::statement;
 
 /// Names of the functions.
-pub(crate) const NAMES: [&str; 3] = ["cost_as_of", "cost_what_if", "cost_per_success"];
+pub(crate) const NAMES: [&str; 5] = ["cost_as_of", "cost_what_if", "cost_per_success", "loops", "loop_spans"];
 
 /// Makes the functions of a database known to the session that plans a statement.
 pub(crate) fn register(session: &mut SessionState, schema: &str, database: &Arc<Database>) {
@@ -68,6 +70,26 @@ impl Function {
         }
     }
 
+    /// Loops at other settings: those of the session, changed by the arguments.
+    fn loops(&self, table: CostTable, args: &[&Expr], database: &Database) -> Result<Arc<dyn TableProvider>> {
+        let mut settings = database.loop_settings();
+        for (at, name) in SETTINGS.iter().enumerate().take(args.len()) {
+            let Some(value) = self.constant(args, at)? else { continue };
+            let value = match value {
+                ScalarValue::Boolean(Some(flag)) => SettingValue::Flag(*flag),
+                value => match value.try_as_str() {
+                    Some(Some(list)) => SettingValue::Texts(list.split(',').map(|t| t.trim().to_owned()).collect()),
+                    _ => SettingValue::Number(self.number(args, at)?.unwrap_or(f64::NAN)),
+                },
+            };
+            settings.set(name, &value).map_err(|e| DataFusionError::Plan(format!("{}: {e}", self.name)))?;
+        }
+        if args.len() > SETTINGS.len() {
+            return plan_err!("{}: too many arguments; expected {}", self.name, usage(self.name));
+        }
+        Ok(Arc::new(CostProvider::new(table, PricedAs::default(), database.seen()).searched(settings)))
+    }
+
     /// A date or time as nanoseconds since 1970, UTC.
     fn moment(&self, args: &[&Expr], at: usize) -> Result<i64> {
         let Some(value) = self.constant(args, at)? else { return plan_err!("expected {}", usage(self.name)) };
@@ -106,6 +128,8 @@ impl TableFunctionImpl for Function {
                 };
                 Ok(Arc::new(PerSuccess::new(&success, database)?))
             }
+            ("loops", _) => self.loops(CostTable::Loops, &exprs, &database),
+            ("loop_spans", _) => self.loops(CostTable::LoopSpans, &exprs, &database),
             _ => plan_err!("expected {}", usage(self.name)),
         }
     }

@@ -17,10 +17,14 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::{StreamExt, TryStreamExt, stream};
+use spanfile::Table;
+use spanfile::loops::Settings;
 use spanfile::priced::{Portion, Pricing};
-use spanfile::schema::{BUCKET_COSTS, COST_AUDIT, Column, LOOP_COSTS, LOOP_SPANS, RUN_COSTS, TOOL_COSTS, USAGE_COSTS};
+use spanfile::schema::{
+    BUCKET_COSTS, COST_AUDIT, Column, LOOP_COSTS, LOOP_SPANS, LOOPS, RUN_COSTS, TOOL_COSTS, USAGE_COSTS, find,
+};
 
-use crate::provider::{FileView, sql_schema_of, store_error, to_sql};
+use crate::provider::{FileView, StoredTable, sql_schema_of, store_error, to_sql};
 pub(crate) use cache::CostCache;
 use cache::Key;
 pub(crate) use functions::{NAMES as FUNCTIONS, register};
@@ -97,7 +101,12 @@ impl CostTable {
         }
     }
 
-    fn compute(self, portion: &Portion, pricing: &Pricing) -> spanfile::Result<Vec<(CostTable, RecordBatch)>> {
+    fn compute(
+        self,
+        portion: &Portion,
+        pricing: &Pricing,
+        search: Option<&Settings>,
+    ) -> spanfile::Result<Vec<(CostTable, RecordBatch)>> {
         Ok(match self {
             CostTable::Runs | CostTable::Uses | CostTable::Buckets => {
                 let p = portion.priced_uses(pricing)?;
@@ -108,7 +117,10 @@ impl CostTable {
                 vec![(CostTable::Tools, p.tools), (CostTable::Audit, p.audit)]
             }
             CostTable::Loops | CostTable::LoopSpans => {
-                let p = portion.priced_loops(pricing)?;
+                let p = match search {
+                    Some(settings) => portion.search_loops(settings, pricing)?,
+                    None => portion.priced_loops(pricing)?,
+                };
                 vec![(CostTable::Loops, p.loops), (CostTable::LoopSpans, p.spans)]
             }
         })
@@ -145,19 +157,36 @@ pub(crate) struct CostProvider {
     table: CostTable,
     schema: SchemaRef,
     priced_as: PricedAs,
+    /// Loops that are looked for anew.
+    search: Option<Arc<Settings>>,
     files: Vec<FileView>,
 }
 
 impl CostProvider {
     pub(crate) fn new(table: CostTable, priced_as: PricedAs, files: Vec<FileView>) -> Self {
-        CostProvider { table, schema: sql_schema_of(table.columns()), priced_as, files }
+        CostProvider { table, schema: sql_schema_of(table.columns()), priced_as, search: None, files }
+    }
+
+    /// Loops at these settings, which for the defaults are those that the files keep.
+    pub(crate) fn searched(mut self, settings: Settings) -> Self {
+        self.search = (settings != Settings::default()).then(|| Arc::new(settings));
+        self
+    }
+
+    /// Where to find the columns of loops in the table as stored, when none of them is a cost.
+    fn unpriced(&self, projection: Option<&Vec<usize>>) -> Option<Vec<usize>> {
+        if self.table != CostTable::Loops || self.search.is_some() {
+            return None;
+        }
+        let stored = |i: &usize| find(LOOPS, LOOP_COSTS.get(*i)?.name).map(|(at, _)| at);
+        projection?.iter().map(stored).collect()
     }
 
     fn work(&self) -> Result<Vec<Work>> {
         let mut work = Vec::new();
         for file in &self.files {
             let pricing = Arc::new(self.priced_as.of(file)?);
-            let identity = pricing.identity();
+            let identity = (pricing.identity(), self.search.as_ref().map(|s| s.identity()));
             for portion in file.snapshot.portions().map_err(store_error)? {
                 let key = Key::of(&portion, file.snapshot.version(), self.table, identity);
                 work.push(Work {
@@ -165,6 +194,7 @@ impl CostProvider {
                     key,
                     portion,
                     pricing: Arc::clone(&pricing),
+                    search: self.search.clone(),
                     cache: Arc::clone(&file.costs),
                 });
             }
@@ -190,6 +220,9 @@ impl TableProvider for CostProvider {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        if let Some(columns) = self.unpriced(projection) {
+            return StoredTable::new(Table::Loops, self.files.clone()).scan(session, Some(&columns), &[], limit).await;
+        }
         let work = self.work()?;
         if let Some(batches) = work.iter().map(|w| w.cache.get(&w.key)).collect::<Option<Vec<_>>>() {
             let plan = MemorySourceConfig::try_new_exec(&[batches], self.schema(), projection.cloned())?;
@@ -216,6 +249,7 @@ struct Work {
     key: Key,
     portion: Portion,
     pricing: Arc<Pricing>,
+    search: Option<Arc<Settings>>,
     cache: Arc<CostCache>,
 }
 
@@ -225,7 +259,9 @@ impl Work {
             return Ok(batch);
         }
         let mut own = None;
-        for (table, rows) in self.table.compute(&self.portion, &self.pricing).map_err(store_error)? {
+        let search = self.search.as_deref();
+        let computed = self.table.compute(&self.portion, &self.pricing, search).map_err(store_error)?;
+        for (table, rows) in computed {
             let batch = to_sql(&rows, &sql_schema_of(table.columns()))?;
             if table == self.table {
                 own = Some(batch.clone());

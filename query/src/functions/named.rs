@@ -11,13 +11,15 @@ use datafusion::sql::sqlparser::ast::{
 use crate::error::QueryError;
 
 /// Functions whose arguments may be named, and their parameters.
-const FUNCTIONS: [(&str, &[&str]); 6] = [
+const FUNCTIONS: [(&str, &[&str]); 8] = [
     ("cost_usd", &CALL),
     ("price_call", &CALL),
     ("price_match", &["model", "request_model", "provider", "service_tier", "at"]),
     ("cost_as_of", &["date"]),
     ("cost_what_if", &["model_from", "model_to"]),
     ("cost_per_success", &["success", "score", "at_least", "at_most", "by"]),
+    ("loops", &spanfile::loops::SETTINGS),
+    ("loop_spans", &spanfile::loops::SETTINGS),
 ];
 
 /// Parameters of functions that price one call.

@@ -45,7 +45,7 @@ const fn view(name: &'static str, text: &'static str) -> View {
 }
 
 /// All views.
-pub(crate) static VIEWS: [View; 21] = [
+pub(crate) static VIEWS: [View; 26] = [
     view("sessions", include_str!("sessions.sql")),
     view("steps", include_str!("steps.sql")),
     view("llm_calls", include_str!("llm_calls.sql")),
@@ -67,6 +67,11 @@ pub(crate) static VIEWS: [View; 21] = [
     view("cost_per_success", include_str!("cost_per_success.sql")),
     view("cost_breakdown", include_str!("cost_breakdown.sql")),
     view("budget_status", include_str!("budget_status.sql")),
+    view("loop_summary", include_str!("loop_summary.sql")),
+    view("loop_steps", include_str!("loop_steps.sql")),
+    view("runaways", include_str!("runaways.sql")),
+    view("retries", include_str!("retries.sql")),
+    view("polling", include_str!("polling.sql")),
 ];
 
 /// The view of that name.

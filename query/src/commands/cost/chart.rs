@@ -1,51 +1,15 @@
 //! Costs as a table with bars, for people.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
+use super::super::drawing::{Look, Paint, cut, decimals, dollars, grouped, padded, printable};
 use super::sums::{COUNTS, Money, Row};
 
-/// Pico-dollars in a dollar.
-const USD: i128 = 1_000_000_000_000;
-/// Decimals of an amount at most; what is smaller than they tell is said to be smaller.
-const MOST_DECIMALS: usize = 6;
 /// What a label keeps where there is little room, and how wide it gets.
 const LABEL: [usize; 2] = [16, 60];
 /// Widths of a bar.
 const BAR: [usize; 2] = [8, 40];
 const GAP: usize = 2;
-
-/// How to draw.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
-    pub(super) width: usize,
-    pub(super) colour: bool,
-}
-
-/// Colours of parts of the text.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Paint {
-    Bar,
-    Heading,
-    Total,
-    Bad,
-    Doubtful,
-}
-
-impl Look {
-    pub(super) fn paint(self, paint: Paint, text: &str) -> String {
-        if !self.colour || text.trim().is_empty() {
-            return text.to_owned();
-        }
-        let code = match paint {
-            Paint::Bar => "36",
-            Paint::Heading => "2",
-            Paint::Total => "1",
-            Paint::Bad => "31",
-            Paint::Doubtful => "33",
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
-    }
-}
 
 /// Rows with their headings.
 #[derive(Debug)]
@@ -148,17 +112,6 @@ fn fit(columns: &mut Vec<Column>, label: usize, width: usize) -> bool {
     true
 }
 
-/// As many decimals as the smallest amount needs to be told.
-pub(super) fn decimals(amounts: impl Iterator<Item = i128>) -> usize {
-    let Some(least) = amounts.map(i128::abs).filter(|a| *a > 0).min() else { return 2 };
-    let (mut zeros, mut scaled) = (0, least.saturating_mul(10));
-    while scaled < USD && zeros < MOST_DECIMALS {
-        (zeros, scaled) = (zeros + 1, scaled * 10);
-    }
-    // Two decimals tell ten cents and more; below that, three digits.
-    if zeros == 0 { 2 } else { (zeros + 3).min(MOST_DECIMALS) }
-}
-
 /// A cost, with a mark when something is missing from it.
 pub(super) fn amount(money: &Money, decimals: usize) -> String {
     match (money.usd, money.complete) {
@@ -166,24 +119,6 @@ pub(super) fn amount(money: &Money, decimals: usize) -> String {
         (Some(usd), false) => format!("≥ {}", dollars(usd, decimals, true)),
         (None, _) => "unknown".into(),
     }
-}
-
-/// Pico-dollars as `$1,234.50`: rounded half to even, or down.
-pub(super) fn dollars(usd: i128, decimals: usize, down: bool) -> String {
-    let unit = 10i128.pow(12 - decimals.min(12) as u32);
-    let (sign, size) = if usd < 0 { ("-", -usd) } else { ("", usd) };
-    let (mut whole, rest) = (size / unit, size % unit);
-    let half = (rest * 2).cmp(&unit);
-    if !down && (half.is_gt() || (half.is_eq() && whole % 2 == 1)) {
-        whole += 1;
-    }
-    if whole == 0 && size > 0 && !down {
-        return format!("<$0.{:0>decimals$}", 1);
-    }
-    let digits = format!("{whole:0>width$}", width = decimals + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - decimals);
-    let point = if decimals == 0 { "" } else { "." };
-    format!("{sign}${}{point}{fraction}", with_commas(whole))
 }
 
 /// A limit as it was set: at least two decimals.
@@ -202,21 +137,6 @@ fn share(part: i128, of: i128) -> String {
     }
 }
 
-pub(super) fn grouped(n: i64) -> String {
-    format!("{}{}", if n < 0 { "-" } else { "" }, super::super::grouped(n.unsigned_abs()))
-}
-
-fn with_commas(digits: &str) -> String {
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
 fn bar_of(value: i128, most: i128, width: usize) -> String {
     const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     if value <= 0 || most <= 0 {
@@ -231,55 +151,9 @@ fn bar_of(value: i128, most: i128, width: usize) -> String {
     bar
 }
 
-/// Without what a terminal would act on: traces hold text from anywhere.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }).collect()
-}
-
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut room = width.saturating_sub(1);
-    for c in text.chars() {
-        let w = c.width().unwrap_or(0);
-        if w > room {
-            break;
-        }
-        room -= w;
-        out.push(c);
-    }
-    out + "…"
-}
-
-fn padded(text: &str, width: usize, right: bool) -> String {
-    let space = " ".repeat(width.saturating_sub(text.width()));
-    if right { space + text } else { text.to_owned() + &space }
-}
-
-/// A text in lines of at most this width, those after the first indented.
-pub(super) fn folded(text: &str, width: usize, indent: usize) -> String {
-    let mut out = String::new();
-    let mut room = width;
-    for word in text.split(' ') {
-        let w = word.width();
-        if !out.is_empty() && w + 1 > room {
-            out += &format!("\n{}", " ".repeat(indent));
-            room = width.saturating_sub(indent);
-        } else if !out.is_empty() {
-            out.push(' ');
-            room -= 1;
-        }
-        out += word;
-        room = room.saturating_sub(w);
-    }
-    out.push('\n');
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::super::drawing::USD;
     use super::*;
 
     fn row(label: &str, counts: [i64; 2], usd: Option<i128>, missing: i64) -> Row {
@@ -384,11 +258,5 @@ total                $10.50310
         assert_eq!(limit(2 * USD), "$2.00");
         assert_eq!(limit(1_500_000_000), "$0.0015");
         assert_eq!(limit(1), "$0.000000000001");
-    }
-
-    #[test]
-    fn lines_fold_between_words() {
-        assert_eq!(folded("one two three", 8, 2), "one two\n  three\n");
-        assert_eq!(folded("abcdefghij k", 4, 1), "abcdefghij\n k\n");
     }
 }

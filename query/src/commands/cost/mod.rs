@@ -10,24 +10,24 @@ mod chart;
 mod status;
 mod sums;
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use spanfile_query::render::{Format, render};
 use spanfile_query::{Engine, Result, budget_status_sql, expand};
 use tokio::sync::Notify;
 
-use super::query::{engine_options, output, parquet_path, runtime, terminal_width, watch_interrupts};
+use super::cells::{ints, texts};
+use super::drawing::{self, Look, Paint, folded, grouped};
+use super::query::{engine_options, output, parquet_path, runtime, watch_interrupts};
 use super::{exit, output_error};
 use crate::cli::{CostArgs, CostBy, FailOver, OutputArgs};
-use chart::{Chart, Look, Paint, folded, grouped};
+use chart::Chart;
 use status::{Gate, Standings};
-use sums::{Money, Row, Sums, ints, texts};
+use sums::{Money, Row, Sums};
 
 /// How many rows a chart has.
 const TOP: usize = 20;
-/// How wide it is without a terminal.
-const WIDTH: usize = 100;
 /// Budgets that the file keeps.
 const STATUS: &str = "SELECT * FROM budget_status";
 
@@ -37,13 +37,13 @@ pub(crate) fn run(args: &CostArgs) -> Result<u8> {
     let status = budgets.as_ref().map_or_else(|| STATUS.to_owned(), budget_status_sql);
     let runtime = runtime(args.limits.threads)?;
     let interrupt: Arc<Notify> = watch_interrupts(&runtime);
-    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.limits))?;
+    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.limits)?)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let work = async {
         let shown = async {
             match &sums {
                 Some(sums) if !is_for_programs(&args.output) => {
-                    let look = look(args.width);
+                    let look = Look::of(args.width);
                     show(&engine, sums, args.top.unwrap_or(TOP), look, &mut out).await?;
                     if !at_other_prices {
                         show_budgets(&engine, &status, look, &mut out).await?;
@@ -114,18 +114,10 @@ fn is_for_programs(args: &OutputArgs) -> bool {
     args.table || output(args).0 != Format::Table
 }
 
-fn look(width: Option<usize>) -> Look {
-    let terminal = terminal_width();
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
-    let colour = std::io::stdout().is_terminal() && !refused && !dumb;
-    Look { width: width.or(terminal).unwrap_or(WIDTH), colour }
-}
-
 /// Draws the chart of one question, as other verbs show it too. Says whether nothing is missing from its total.
 pub(super) async fn show_by(engine: &Engine, by: CostBy, top: usize, out: &mut impl Write) -> Result<bool> {
     match Sums::by(by) {
-        Some(sums) => show(engine, &sums, top, look(None), out).await,
+        Some(sums) => show(engine, &sums, top, Look::of(None), out).await,
         None => Ok(true),
     }
 }
@@ -184,7 +176,7 @@ async fn missing(engine: &Engine, cost: &Money, actual: bool) -> Result<String> 
     let batches = if actual { engine.sql(&sql).await?.collect().await? } else { Vec::new() };
     for b in batches {
         for (model, n) in texts(&b, "model")?.into_iter().zip(ints(&b, "n")?) {
-            models.push(format!("{} {}", grouped(n.unwrap_or(0)), chart::printable(&model.unwrap_or_default())));
+            models.push(format!("{} {}", grouped(n.unwrap_or(0)), drawing::printable(&model.unwrap_or_default())));
         }
     }
     // A span that several tools share is in the row of each.

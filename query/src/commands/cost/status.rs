@@ -5,8 +5,10 @@ use datafusion::common::exec_datafusion_err;
 use spanfile::budget::{BudgetKey, Per};
 use spanfile_query::{Engine, QueryError, Result};
 
-use super::chart::{Look, Paint, amount, dollars, folded, grouped, limit, printable};
-use super::sums::{Money, flags, ints, texts, usd};
+use super::super::cells::{flags, ints, texts, usd};
+use super::super::drawing::{Look, Paint, decimals, dollars, folded, grouped, printable};
+use super::chart::{amount, limit};
+use super::sums::Money;
 use crate::cli::FailOver;
 
 /// How many runs, sessions and so on are named for each budget.
@@ -145,10 +147,10 @@ impl Standings {
             ] {
                 for f in self.findings.iter().filter(mine).filter(|f| f.state == state) {
                     // Each amount with the digits that tell it from its limit.
-                    let decimals = super::chart::decimals([f.cost.usd, over].into_iter().flatten());
-                    let cost = match over.filter(|o| f.cost.usd.is_some_and(|u| same_digits(u, *o, decimals))) {
+                    let digits = decimals([f.cost.usd, over].into_iter().flatten());
+                    let cost = match over.filter(|o| f.cost.usd.is_some_and(|u| same_digits(u, *o, digits))) {
                         Some(_) => format!("${}", spanfile::cost::format_usd(f.cost.usd.unwrap_or(0))),
-                        None => amount(&f.cost, decimals),
+                        None => amount(&f.cost, digits),
                     };
                     let line = format!("{}: {} {cost}", state.replace('_', " "), printable(&f.subject));
                     let line = folded(&line, look.width.saturating_sub(2), 4);

@@ -1,0 +1,170 @@
+//! Text for terminals: amounts, counts, what fits into a width, colours.
+
+use std::io::IsTerminal;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::query::terminal_width;
+
+/// How wide output is without a terminal.
+const WIDTH: usize = 100;
+/// Pico-dollars in a dollar.
+pub(super) const USD: i128 = 1_000_000_000_000;
+/// Decimals of an amount at most; what is smaller than they tell is said to be smaller.
+const MOST_DECIMALS: usize = 6;
+
+/// How to draw.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    pub(super) width: usize,
+    pub(super) colour: bool,
+}
+
+/// Colours of parts of the text.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Paint {
+    Bar,
+    Heading,
+    Total,
+    Bad,
+    Doubtful,
+}
+
+impl Look {
+    pub(super) fn paint(self, paint: Paint, text: &str) -> String {
+        if !self.colour || text.trim().is_empty() {
+            return text.to_owned();
+        }
+        let code = match paint {
+            Paint::Bar => "36",
+            Paint::Heading => "2",
+            Paint::Total => "1",
+            Paint::Bad => "31",
+            Paint::Doubtful => "33",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+impl Look {
+    /// For stdout: this width or the terminal's, with colours where they are wanted.
+    pub(super) fn of(width: Option<usize>) -> Look {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
+        let colour = std::io::stdout().is_terminal() && !refused && !dumb;
+        Look { width: width.or(terminal_width()).unwrap_or(WIDTH), colour }
+    }
+}
+
+/// As many decimals as the smallest amount needs to be told.
+pub(super) fn decimals(amounts: impl Iterator<Item = i128>) -> usize {
+    let Some(least) = amounts.map(i128::abs).filter(|a| *a > 0).min() else { return 2 };
+    let (mut zeros, mut scaled) = (0, least.saturating_mul(10));
+    while scaled < USD && zeros < MOST_DECIMALS {
+        (zeros, scaled) = (zeros + 1, scaled * 10);
+    }
+    // Two decimals tell ten cents and more; below that, three digits.
+    if zeros == 0 { 2 } else { (zeros + 3).min(MOST_DECIMALS) }
+}
+
+/// Pico-dollars as `$1,234.50`: rounded half to even, or down.
+pub(super) fn dollars(usd: i128, decimals: usize, down: bool) -> String {
+    let unit = 10i128.pow(12 - decimals.min(12) as u32);
+    let (sign, size) = if usd < 0 { ("-", -usd) } else { ("", usd) };
+    let (mut whole, rest) = (size / unit, size % unit);
+    let half = (rest * 2).cmp(&unit);
+    if !down && (half.is_gt() || (half.is_eq() && whole % 2 == 1)) {
+        whole += 1;
+    }
+    if whole == 0 && size > 0 && !down {
+        return format!("<$0.{:0>decimals$}", 1);
+    }
+    let digits = format!("{whole:0>width$}", width = decimals + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - decimals);
+    let point = if decimals == 0 { "" } else { "." };
+    format!("{sign}${}{point}{fraction}", with_commas(whole))
+}
+
+pub(super) fn grouped(n: i64) -> String {
+    format!("{}{}", if n < 0 { "-" } else { "" }, super::grouped(n.unsigned_abs()))
+}
+
+fn with_commas(digits: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Without what a terminal would act on: traces hold text from anywhere.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }).collect()
+}
+
+/// As much of a text as fits.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut room = width.saturating_sub(1);
+    for c in text.chars() {
+        let w = c.width().unwrap_or(0);
+        if w > room {
+            break;
+        }
+        room -= w;
+        out.push(c);
+    }
+    out + "…"
+}
+
+pub(super) fn padded(text: &str, width: usize, right: bool) -> String {
+    let space = " ".repeat(width.saturating_sub(text.width()));
+    if right { space + text } else { text.to_owned() + &space }
+}
+
+/// A text in lines of at most this width, those after the first indented.
+pub(super) fn folded(text: &str, width: usize, indent: usize) -> String {
+    let mut out = String::new();
+    let mut room = width;
+    for word in text.split(' ') {
+        let w = word.width();
+        if !out.is_empty() && w + 1 > room {
+            out += &format!("\n{}", " ".repeat(indent));
+            room = width.saturating_sub(indent);
+        } else if !out.is_empty() {
+            out.push(' ');
+            room -= 1;
+        }
+        out += word;
+        room = room.saturating_sub(w);
+    }
+    out.push('\n');
+    out
+}
+
+/// Nanoseconds for people.
+pub(super) fn time(ns: i64) -> String {
+    match ns {
+        ..1_000_000 => format!("{:.0} µs", ns as f64 / 1e3),
+        ..1_000_000_000 => format!("{:.0} ms", ns as f64 / 1e6),
+        ..60_000_000_000 => format!("{:.1} s", ns as f64 / 1e9),
+        _ => format!("{}:{:02} min", ns / 60_000_000_000, ns / 1_000_000_000 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_folded() {
+        assert_eq!(folded("one two three", 8, 2), "one two\n  three\n");
+        assert_eq!(folded("abcdefghij k", 4, 1), "abcdefghij\n k\n");
+    }
+}

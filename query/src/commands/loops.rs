@@ -1,0 +1,331 @@
+//! `spanfile loops FILE`: what runs did again and again, and what it wasted.
+
+use std::io::{BufWriter, Write};
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use spanfile::loops::LoopKind;
+use spanfile_query::render::{Format, render};
+use spanfile_query::{Engine, QueryError, Result, expand};
+use tokio::sync::Notify;
+use unicode_width::UnicodeWidthStr;
+
+use super::cells::{flags, ints, texts, usd};
+use super::drawing::{Look, Paint, cut, decimals, dollars, folded, grouped, padded, printable, time};
+use super::query::{engine_options, output, parquet_path, runtime, watch_interrupts};
+use super::{exit, output_error, run_loops};
+use crate::cli::LoopsArgs;
+
+/// How many loops the table has.
+const TOP: usize = 20;
+
+pub(crate) fn run(args: &LoopsArgs) -> Result<u8> {
+    if let Some(kind) = args.kind.as_deref().filter(|k| LoopKind::of_name(k).is_none()) {
+        say!("spanfile: {kind} is no kind of loop; there are {}", LoopKind::ALL.map(LoopKind::as_str).join(", "));
+        return Ok(exit::USAGE);
+    }
+    let runtime = runtime(args.limits.threads)?;
+    let interrupt: Arc<Notify> = watch_interrupts(&runtime);
+    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.limits)?)?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let look = Look::of(args.width);
+    let work = async {
+        let (format, options) = output(&args.output);
+        match &args.run {
+            Some(run) => run_loops::show(&engine, run, &source(args), look, &mut out).await?,
+            None if args.output.table || format != Format::Table => {
+                let rows = render(engine.sql(&all(args)).await?.stream()?, &format, &options, &mut out).await?;
+                if let Some(path) = parquet_path(&format) {
+                    say!("{}: {rows} rows", path.display());
+                }
+            }
+            None => show(&engine, args, look, &mut out).await?,
+        }
+        out.flush().map_err(output_error)
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = interrupt.notified() => Err(QueryError::Cancelled),
+        }
+    })?;
+    runtime.shutdown_background();
+    Ok(exit::FINE)
+}
+
+/// Where the loops are from: the table, or the function where settings are given.
+fn source(args: &LoopsArgs) -> String {
+    match (args.min_repeats, &args.limits.loop_settings) {
+        (None, None) => "loops".to_owned(),
+        (Some(n), _) => format!("loops(min_repeats => {n})"),
+        (None, Some(_)) => "loops()".to_owned(),
+    }
+}
+
+fn conditions(args: &LoopsArgs) -> String {
+    let text = |t: &str| format!("'{}'", t.replace('\'', "''"));
+    let mut conditions = Vec::new();
+    if !args.all && args.kind.is_none() {
+        conditions.push(NOT_INFO.to_owned());
+    }
+    conditions.extend(args.kind.as_deref().map(|k| format!("kind = {}", text(k))));
+    conditions.extend(args.agent.as_deref().map(|a| format!("agent_name = {}", text(a))));
+    if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
+}
+
+/// Leaves out what is no loop.
+pub(super) const NOT_INFO: &str = "severity <> 'info'";
+
+/// The worst first.
+const ORDER: &str = "CASE severity WHEN 'high' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, wasted_cost_usd DESC NULLS LAST, \
+                     wasted_tokens DESC NULLS LAST, steps DESC, trace_id, loop_number";
+
+fn all(args: &LoopsArgs) -> String {
+    let top = args.top.filter(|n| *n > 0).map(|n| format!(" LIMIT {n}")).unwrap_or_default();
+    format!("SELECT * FROM {} WHERE {} ORDER BY {ORDER}{top}", source(args), conditions(args))
+}
+
+/// What was found in one line, and the worst as a table.
+async fn show(engine: &Engine, args: &LoopsArgs, look: Look, out: &mut impl Write) -> Result<()> {
+    let top = match args.top.unwrap_or(TOP) {
+        0 => usize::MAX,
+        n => n,
+    };
+    show_worst(engine, &source(args), &conditions(args), top, look, out).await
+}
+
+/// Shows the worst loops, as other verbs do too.
+pub(super) async fn show_worst(
+    engine: &Engine,
+    from: &str,
+    conditions: &str,
+    top: usize,
+    look: Look,
+    out: &mut impl Write,
+) -> Result<()> {
+    let found = Found::read(engine, from, conditions).await?;
+    let line = found.line();
+    write!(out, "{}", look.paint(Paint::Total, &folded(&line, look.width, 2))).map_err(output_error)?;
+    if found.loops == 0 {
+        return Ok(());
+    }
+    let limit = if top == usize::MAX { String::new() } else { format!("LIMIT {top}") };
+    let sql = format!("SELECT * FROM {from} WHERE {conditions} ORDER BY {ORDER} {limit}");
+    let mut table = Table::default();
+    for b in engine.sql(&sql).await?.collect().await? {
+        table.add(&b)?;
+    }
+    write!(out, "{}", table.draw(look)).map_err(output_error)?;
+    if found.loops > top as i64 {
+        writeln!(out, "{} more; --top 0 shows all", grouped(found.loops - top as i64)).map_err(output_error)?;
+    }
+    Ok(())
+}
+
+/// Headings of the table, and whether a column is for numbers.
+const HEADINGS: [(&str, bool); 9] = [
+    ("severity", false),
+    ("kind", false),
+    ("agent", false),
+    ("what repeats", false),
+    ("steps", true),
+    ("tokens", true),
+    ("cost", true),
+    ("time", true),
+    ("run", false),
+];
+/// Where it says what repeats, which takes what room there is, and who.
+const WHAT: usize = 3;
+const AGENT: usize = 2;
+/// Least and most room for what repeats, most for an agent.
+const WHAT_WIDTH: [usize; 2] = [16, 60];
+const AGENT_WIDTH: usize = 16;
+
+/// Loops, a line each.
+#[derive(Default)]
+struct Table {
+    rows: Vec<([String; HEADINGS.len()], Paint)>,
+}
+
+impl Table {
+    fn add(&mut self, b: &RecordBatch) -> Result<()> {
+        let [severity, kind, agent, repeated, run] =
+            ["severity", "kind", "agent_name", "repeated", "trace_id"].map(|c| texts(b, c));
+        let (severity, kind, agent, repeated, run) = (severity?, kind?, agent?, repeated?, run?);
+        let (first, last, steps) = (ints(b, "first_step")?, ints(b, "last_step")?, ints(b, "steps")?);
+        let (period, tokens, ns) = (ints(b, "period")?, ints(b, "wasted_tokens")?, ints(b, "wasted_ns")?);
+        let (usd, complete) = (usd(b, "wasted_cost_usd")?, flags(b, "cost_complete")?);
+        let digits = decimals(usd.iter().flatten().copied());
+        for i in 0..b.num_rows() {
+            let severity = severity[i].clone().unwrap_or_default();
+            let paint = match &*severity {
+                "high" => Paint::Bad,
+                "warning" => Paint::Doubtful,
+                _ => Paint::Heading,
+            };
+            let times = match (steps[i], period[i]) {
+                (Some(steps), Some(1)) => format!("{steps}"),
+                // Of a ping-pong a period is several steps, of which turns have any number.
+                _ if kind[i].as_deref() == Some("handoff_ping_pong") => String::new(),
+                (Some(steps), Some(period)) if period > 0 => format!("{:.1}", steps as f64 / period as f64),
+                _ => String::new(),
+            };
+            let what = names(repeated[i].as_deref().unwrap_or_default());
+            let what = if times.is_empty() { what } else { format!("{times} × {what}") };
+            let cost = usd[i].map(|u| {
+                let least = if complete[i] == Some(false) { "≥ " } else { "" };
+                format!("{least}{}", dollars(u, digits, false))
+            });
+            let span = first[i].zip(last[i]).map(|(a, b)| format!("{a}–{b}"));
+            self.rows.push((
+                [
+                    severity,
+                    kind[i].clone().unwrap_or_default().replace('_', " "),
+                    printable(agent[i].as_deref().unwrap_or_default()),
+                    what,
+                    span.unwrap_or_default(),
+                    tokens[i].map(grouped).unwrap_or_default(),
+                    cost.unwrap_or_default(),
+                    ns[i].map(time).unwrap_or_default(),
+                    run[i].clone().unwrap_or_default().chars().take(8).collect(),
+                ],
+                paint,
+            ));
+        }
+        Ok(())
+    }
+
+    fn draw(&self, look: Look) -> String {
+        let headings = HEADINGS.map(|(name, _)| name.to_owned());
+        let mut widths = [0; HEADINGS.len()];
+        for cells in std::iter::once(&headings).chain(self.rows.iter().map(|(cells, _)| cells)) {
+            for (width, cell) in widths.iter_mut().zip(cells) {
+                *width = (*width).max(cell.width());
+            }
+        }
+        widths[AGENT] = widths[AGENT].min(AGENT_WIDTH);
+        let others: usize = widths.iter().sum::<usize>() - widths[WHAT] + 2 * (HEADINGS.len() - 1);
+        let room = look.width.saturating_sub(others).clamp(WHAT_WIDTH[0], WHAT_WIDTH[1]);
+        widths[WHAT] = widths[WHAT].min(room);
+        let line = |cells: &[String; HEADINGS.len()]| {
+            let cells = cells
+                .iter()
+                .zip(widths)
+                .zip(HEADINGS)
+                .map(|((cell, width), (_, number))| padded(&cut(cell, width), width, number));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        let mut out = look.paint(Paint::Heading, &line(&headings)) + "\n";
+        for (cells, paint) in &self.rows {
+            let text = line(cells);
+            // Only the word is coloured: where all is, nothing stands out.
+            let (word, rest) = text.split_at(cells[0].len().min(text.len()));
+            out += &format!("{}{rest}\n", look.paint(*paint, word));
+        }
+        out
+    }
+}
+
+/// The texts of a JSON array in one line.
+fn names(json: &str) -> String {
+    match serde_json::from_str::<Vec<String>>(json) {
+        Ok(names) => printable(&names.join(", ")),
+        Err(_) => printable(json),
+    }
+}
+
+/// What was found in all.
+struct Found {
+    loops: i64,
+    runs: i64,
+    of_runs: i64,
+    tokens: Option<i64>,
+    usd: Option<i128>,
+    complete: bool,
+    of_usd: Option<i128>,
+    hidden: i64,
+}
+
+impl Found {
+    async fn read(engine: &Engine, from: &str, conditions: &str) -> Result<Found> {
+        // Of those that were asked for by name none is hidden.
+        let hidden = if conditions.contains(NOT_INFO) { "true" } else { "false" };
+        let sql = format!(
+            "SELECT count(*) FILTER (WHERE {conditions}) AS loops, \
+             count(DISTINCT CASE WHEN {conditions} THEN trace_id END) AS runs, \
+             (SELECT count(*) FROM runs) AS of_runs, sum(wasted_tokens) FILTER (WHERE {conditions}) AS tokens, \
+             CAST(sum(wasted_cost_usd) FILTER (WHERE {conditions}) AS DECIMAL(38, 12)) AS usd, \
+             coalesce(bool_and(cost_complete) FILTER (WHERE {conditions}), true) AS complete, \
+             (SELECT CAST(sum(cost_usd) AS DECIMAL(38, 12)) FROM cost_per_run) AS of_usd, \
+             count(*) FILTER (WHERE severity = 'info' AND {hidden}) AS hidden FROM {from}"
+        );
+        let batches: Vec<RecordBatch> = engine.sql(&sql).await?.collect().await?;
+        let mut found =
+            Found { loops: 0, runs: 0, of_runs: 0, tokens: None, usd: None, complete: true, of_usd: None, hidden: 0 };
+        for b in batches.iter().filter(|b| b.num_rows() > 0) {
+            let int = |name: &str| Ok::<_, QueryError>(ints(b, name)?[0].unwrap_or(0));
+            found.loops = int("loops")?;
+            found.runs = int("runs")?;
+            found.of_runs = int("of_runs")?;
+            found.hidden = int("hidden")?;
+            found.tokens = ints(b, "tokens")?[0];
+            found.usd = usd(b, "usd")?[0];
+            found.of_usd = usd(b, "of_usd")?[0];
+            found.complete = flags(b, "complete")?[0].unwrap_or(true);
+        }
+        Ok(found)
+    }
+
+    fn line(&self) -> String {
+        let of = |n: i64, one: &str| format!("{} {one}{}", grouped(n), if n == 1 { "" } else { "s" });
+        let hidden = match self.hidden {
+            0 => String::new(),
+            n => format!(" {} for information only (--all).", of(n, "finding")),
+        };
+        if self.loops == 0 {
+            return format!("No loops in {}.{hidden}", of(self.of_runs, "run"));
+        }
+        let mut waste = Vec::new();
+        waste.extend(self.tokens.map(|n| of(n, "token")));
+        waste.extend(self.usd.map(|usd| {
+            let at_least = if self.complete { "" } else { "at least " };
+            let digits = decimals([usd].into_iter());
+            let share = self
+                .of_usd
+                .filter(|of| *of > 0)
+                .map(|of| format!(" of {} ({:.1} %)", dollars(of, digits, false), usd as f64 * 100.0 / of as f64));
+            format!("{at_least}{}{}", dollars(usd, digits, false), share.unwrap_or_default())
+        }));
+        let waste = match waste.is_empty() {
+            true => String::new(),
+            false => format!("; wasted {}", waste.join(", ")),
+        };
+        let (loops, runs) = (of(self.loops, "loop"), grouped(self.runs));
+        format!("{loops} in {runs} of {}{waste}.{hidden}", of(self.of_runs, "run"))
+    }
+}
+
+/// The only run whose id begins so.
+pub(super) async fn run_of(engine: &Engine, prefix: &str) -> Result<String> {
+    let plain = !prefix.is_empty() && prefix.chars().all(|c| c.is_ascii_hexdigit());
+    let sql = format!(
+        "SELECT trace_id FROM runs WHERE trace_id LIKE '{}%' ORDER BY trace_id LIMIT 2",
+        if plain { prefix.to_lowercase() } else { String::new() }
+    );
+    let mut found = Vec::new();
+    if plain {
+        for b in engine.sql(&sql).await?.collect().await? {
+            found.extend(texts(&b, "trace_id")?.into_iter().flatten());
+        }
+    }
+    match &found[..] {
+        [one] => Ok(one.clone()),
+        [] => Err(no_such_run(format!("no run has an id that begins with {prefix}"))),
+        _ => Err(no_such_run(format!("several runs have ids that begin with {prefix}; give more of it"))),
+    }
+}
+
+fn no_such_run(message: String) -> QueryError {
+    QueryError::Sql { message, position: None, suggestions: Vec::new() }
+}
