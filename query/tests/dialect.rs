@@ -55,7 +55,7 @@ fn what_analysts_write() {
         "agents\nbucket_costs\nbudget_status\nbudgets\ncolumns\ncost_audit\ncost_breakdown\ncost_by_agent\n\
          cost_by_agent_version\ncost_by_day\ncost_by_model\ncost_by_tool\ncost_by_workflow\ncost_per_run\n\
          cost_per_session\ncost_per_success\ncost_per_user\ndiagnostics\nerrors\nevents\nhandoffs\nlinks\nllm_calls\n\
-         meta\nmodels\nprices\nruns\nscores\nsegments\nsessions\nspans\nsteps\nsynthetic_calls\ntables\ntool_calls\ntool_costs\ntools\nusage\nusage_costs\n"
+         loop_spans\nloop_steps\nloop_summary\nloops\nmeta\nmodels\npolling\nprices\nretries\nrunaways\nruns\nscores\nsegments\nsessions\nspans\nsteps\nsynthetic_calls\ntables\ntool_calls\ntool_costs\ntools\nusage\nusage_costs\n"
     );
     assert!(rows(&e, "describe spans").starts_with("trace_id,Utf8View,YES\n"));
     assert_eq!(rows(&e, "select (select spans from runs where trace_id = '0')"), "\n");

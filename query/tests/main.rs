@@ -8,6 +8,7 @@
 //! * `views`: what each view says of captures, and that it is the same as asking the spans,
 //! * `structure`: the tree functions against a walk along parents,
 //! * `cost_views`: that all views of costs agree; prices by time, by name, of one's own,
+//! * `loops`: the table, its views, other settings, the verb,
 //! * `command`: the binary, by its stdout, stderr and exit code,
 //! * `cost`: its verbs `cost` and `budget`, and the view `budget_status`.
 
@@ -19,6 +20,7 @@ mod cost_views;
 mod data;
 mod dialect;
 mod functions;
+mod loops;
 mod pruning;
 mod readonly;
 mod render;

@@ -35,7 +35,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::{FixedState, RandomState};
 
-use crate::loops::Settings;
+use crate::loops::{Settings, volatile};
 use crate::model::SpanId;
 pub use crate::normalise::Kind;
 use agents::Agents;
@@ -174,7 +174,13 @@ pub struct Deriver {
 
 impl Deriver {
     /// A deriver that looks for loops with other settings than the defaults.
-    pub fn with_loop_settings(loop_settings: Settings) -> Self {
+    pub fn with_loop_settings(mut loop_settings: Settings) -> Self {
+        let mut canonical = Canonicaliser::default();
+        for (tool, text) in &loop_settings.acknowledgement_texts {
+            if let Some(result) = canonical.result(text) {
+                loop_settings.acknowledgements.insert((tool.clone(), hash(&volatile::text(result))));
+            }
+        }
         Deriver { loop_settings, ..Deriver::default() }
     }
 

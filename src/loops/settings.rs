@@ -48,6 +48,9 @@ pub struct Settings {
     pub allow: BTreeMap<String, BTreeSet<LoopKind>>,
     /// Results that are a tool's usual acknowledgement: tool and hash of the result.
     pub acknowledgements: BTreeSet<(String, u64)>,
+    /// The same as text, for whoever makes the steps to hash as results are hashed: see
+    /// `Deriver::with_loop_settings`.
+    pub acknowledgement_texts: BTreeSet<(String, String)>,
 }
 
 impl Default for Settings {
@@ -73,6 +76,7 @@ impl Default for Settings {
             ignored_keys: BTreeSet::new(),
             allow: BTreeMap::new(),
             acknowledgements: BTreeSet::new(),
+            acknowledgement_texts: BTreeSet::new(),
         }
     }
 }

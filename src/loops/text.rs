@@ -5,8 +5,7 @@ use std::ops::Range;
 
 use toml_edit::{Document, Item, TableLike, Value};
 
-use super::{LoopKind, Settings, volatile};
-use crate::derive::{Canonicaliser, hash};
+use super::{LoopKind, Settings};
 
 /// Names of the settings, as they stand in TOML and in `loops(name => value)`.
 pub const SETTINGS: [&str; 20] = [
@@ -185,12 +184,8 @@ impl Settings {
                     }
                 }
                 "acknowledgements" => {
-                    let mut canonical = Canonicaliser::default();
-                    for text in source.texts(key, item)? {
-                        if let Some(result) = canonical.result(&text) {
-                            self.acknowledgements.insert((tool.to_owned(), hash(&volatile::text(result))));
-                        }
-                    }
+                    let texts = source.texts(key, item)?.into_iter().map(|text| (tool.to_owned(), text));
+                    self.acknowledgement_texts.extend(texts);
                 }
                 other => {
                     let reason = format!("unknown key {other:?}; a tool has allow and acknowledgements");

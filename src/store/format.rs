@@ -263,8 +263,8 @@ mod tests {
     }
 
     /// The fields in order; integers above 250 take a marker byte and 2, 4 or 8 bytes, signed ones are zigzag.
-    const GOLDEN_SEAL: &str = "05fd0000f4dba3e40c310007fb2c0102000c2800010c0101fd0000f4dba3e40c310a060101fbe5ff02\
-        abababababababababababababababababababababababababababababababab0103010a04000000000000";
+    const GOLDEN_SEAL: &str = "05fd0000f4dba3e40c310007fb2c0102000c280001030c0101fd0000f4dba3e40c310a060101fbe5ff02\
+        abababababababababababababababababababababababababababababababab0103010a0400000000000000";
 
     #[test]
     fn the_encoding_of_budgets_stands_still() {

@@ -139,8 +139,10 @@ const HEADINGS: [(&str, bool); 9] = [
 const WHAT: usize = 3;
 const AGENT: usize = 2;
 /// Least and most room for what repeats, most for an agent.
-const WHAT_WIDTH: [usize; 2] = [16, 60];
+const WHAT_WIDTH: [usize; 2] = [24, 60];
 const AGENT_WIDTH: usize = 16;
+/// Columns that are left out where there is no room, the first first: time and steps.
+const LEFT_OUT: [usize; 2] = [7, 4];
 
 /// Loops, a line each.
 #[derive(Default)]
@@ -205,9 +207,17 @@ impl Table {
             }
         }
         widths[AGENT] = widths[AGENT].min(AGENT_WIDTH);
-        let others: usize = widths.iter().sum::<usize>() - widths[WHAT] + 2 * (HEADINGS.len() - 1);
-        let room = look.width.saturating_sub(others).clamp(WHAT_WIDTH[0], WHAT_WIDTH[1]);
-        widths[WHAT] = widths[WHAT].min(room);
+        let mut shown = [true; HEADINGS.len()];
+        let room = |shown: &[bool; HEADINGS.len()]| {
+            let others = (0..HEADINGS.len()).filter(|i| shown[*i] && *i != WHAT).map(|i| widths[i] + 2).sum::<usize>();
+            look.width.saturating_sub(others)
+        };
+        for column in LEFT_OUT {
+            if room(&shown) < widths[WHAT].min(WHAT_WIDTH[0]) {
+                shown[column] = false;
+            }
+        }
+        widths[WHAT] = widths[WHAT].min(room(&shown).clamp(WHAT_WIDTH[0], WHAT_WIDTH[1]));
         let line = |cells: &[String; HEADINGS.len()]| {
             let cells = cells
                 .iter()
@@ -228,7 +238,7 @@ impl Table {
 }
 
 /// The texts of a JSON array in one line.
-fn names(json: &str) -> String {
+pub(super) fn names(json: &str) -> String {
     match serde_json::from_str::<Vec<String>>(json) {
         Ok(names) => printable(&names.join(", ")),
         Err(_) => printable(json),

@@ -7,7 +7,7 @@ use spanfile_query::{Engine, Result};
 
 use super::cells::{flags, ints, texts, usd};
 use super::drawing::{Look, Paint, cut, decimals, dollars, folded, grouped, padded, printable, time};
-use super::loops::run_of;
+use super::loops::{names, run_of};
 use super::output_error;
 
 /// Periods at the begin of a loop that are drawn; those between them and the last one are counted.
@@ -77,7 +77,7 @@ async fn heading(engine: &Engine, run: &str, look: Look) -> Result<String> {
     );
     let mut text = format!("run {run}");
     for b in engine.sql(&sql).await?.collect().await? {
-        let agents = texts(&b, "agents")?.remove(0).map(|a| printable(&a));
+        let agents = texts(&b, "agents")?.remove(0).map(|a| names(&a));
         let mut parts: Vec<String> = agents.into_iter().chain(texts(&b, "outcome")?.remove(0)).collect();
         parts.extend(ints(&b, "steps")?[0].map(|n| format!("{} steps", grouped(n))));
         parts.extend(ints(&b, "total_tokens")?[0].map(|n| format!("{} tokens", grouped(n))));
@@ -190,6 +190,7 @@ fn draw(items: &[Item], loops: &[Loop], look: Look) -> String {
     };
     let agents = items.iter().map(|i| i.agent.chars().count()).max().unwrap_or(0).min(AGENT);
     let hidden = hidden(items, loops);
+    let mut counted = Vec::new();
     let mut out = String::new();
     let mut i = 0;
     while i < items.len() {
@@ -199,15 +200,22 @@ fn draw(items: &[Item], loops: &[Loop], look: Look) -> String {
         if hidden[i] {
             let until = (i..items.len()).find(|&n| !hidden[n] || items[n].of.map(|o| o.0) != number);
             let until = until.unwrap_or(items.len());
+            // Said once, also where steps of others lie between.
+            let again = counted.contains(&number) && number.is_some();
+            counted.push(number);
             let text = match own {
+                Some(_) if again => "…".to_owned(),
                 Some(l) => format!("… {} more times", grouped(l.last - DRAWN - 1)),
                 None => format!("… {} more steps", grouped((until - i) as i64)),
             };
             let tokens: i64 = items[i..until].iter().filter_map(|item| item.tokens).sum();
             let tokens = if tokens > 0 { format!(", {} tokens", grouped(tokens)) } else { String::new() };
             let steps = items[i..until].iter().filter_map(|item| item.step);
-            let span = steps.clone().min().zip(steps.max()).map(|(a, b)| format!(", steps {a} to {b}"));
-            let line = format!("{text}{}{tokens}", span.unwrap_or_default());
+            let span = steps.clone().min().zip(steps.max()).map(|(a, b)| match a == b {
+                true => format!(", step {a}"),
+                false => format!(", steps {a} to {b}"),
+            });
+            let line = format!("{text}{}{tokens}", span.unwrap_or_default()).replace("…, ", "… ");
             out += &format!("{} {}\n", gutter(i, number.map(|n| (n, '┆'))), look.paint(Paint::Heading, &line));
             i = until;
             continue;
@@ -218,9 +226,11 @@ fn draw(items: &[Item], loops: &[Loop], look: Look) -> String {
             _ => Paint::Heading,
         });
         if let Some((l, paint)) = own.zip(paint).filter(|(l, _)| ends[&l.number].0 == i) {
-            let text = format!("loop {} · {} · {} · {}", l.number, l.kind, l.severity, l.evidence);
-            let text = cut(&text, look.width.saturating_sub(lanes.len() + 3).max(20));
-            out += &format!("{} {}\n", gutter(i, Some((l.number, '┌'))), look.paint(paint, &text));
+            let text = format!("loop {}, {}, {}: {}", l.number, l.kind, l.severity, l.evidence);
+            for (n, line) in folded(&text, look.width.saturating_sub(lanes.len() + 1), 2).lines().enumerate() {
+                let mark = if n == 0 { '┌' } else { '│' };
+                out += &format!("{} {}\n", gutter(i, Some((l.number, mark))), look.paint(paint, line));
+            }
         }
         let begins = i == 0 || items[i - 1].of != item.of;
         let mark = match (item.of, begins) {

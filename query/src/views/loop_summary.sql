@@ -5,7 +5,7 @@
 -- severity: high, warning or info.
 -- repeated: JSON array of what repeats: tools, models, or agents of a ping-pong.
 -- runs [runs]: Runs with such a loop.
--- share_of_runs: Their share of the runs that the agent took part in, of all runs where agent_name is NULL.
+-- run_share: Their share of the runs that the agent took part in, of all runs where agent_name is NULL.
 -- loops [loops]: Loops.
 -- steps [steps]: Steps of the loops.
 -- most_repeats: Most periods of one loop.
@@ -17,7 +17,7 @@
 -- last_seen: When the last loop began.
 -- example_trace_id: The run with the most steps of such a loop.
 SELECT l.agent_name, kind, severity, repeated, runs,
-       CAST(runs AS DOUBLE) / coalesce(a.of_agent, (SELECT count(*) FROM runs)) AS share_of_runs,
+       CAST(runs AS DOUBLE) / coalesce(a.of_agent, (SELECT count(*) FROM runs)) AS run_share,
        loops, steps, most_repeats, wasted_tokens, wasted_cost_usd, cost_complete, wasted_ns, first_seen, last_seen,
        example_trace_id
 FROM (
