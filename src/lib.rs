@@ -71,6 +71,7 @@ pub mod priced;
 mod scan;
 pub mod schema;
 pub mod scores;
+pub mod stats;
 mod segment;
 mod store;
 pub mod typed_json;
