@@ -59,6 +59,7 @@ mod caught;
 mod cells;
 pub mod cost;
 pub mod derive;
+pub mod drift;
 mod error;
 mod import;
 pub mod ingest;
@@ -71,8 +72,8 @@ pub mod priced;
 mod scan;
 pub mod schema;
 pub mod scores;
-pub mod stats;
 mod segment;
+pub mod stats;
 mod store;
 pub mod typed_json;
 

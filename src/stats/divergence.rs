@@ -27,8 +27,10 @@ fn noise(base: &[u64], current: &[u64], n: u64, m: u64) -> (f64, f64) {
 /// The population stability index of two rows of counts: the sum of `(q - p) ln(q / p)` over shares. A category that is
 /// empty on one side counts as half an observation there.
 ///
-/// Corrected by its expectation without a difference, `(categories - 1) (1/n + 1/m)` (Yurdakul and Naranjo 2020,
-/// "Statistical properties of the population stability index").
+/// Corrected by its expectation without a difference, `design (categories - 1) (1/n + 1/m)` (Yurdakul and Naranjo 2020,
+/// "Statistical properties of the population stability index"). `design` is 1 for independent observations; where they come
+/// in clusters it is how much more Pearson's statistic varies than independent ones would let it
+/// ([`permute_units`](super::permute_units): `mean / (categories - 1)`).
 ///
 /// # Errors
 ///
@@ -36,18 +38,18 @@ fn noise(base: &[u64], current: &[u64], n: u64, m: u64) -> (f64, f64) {
 ///
 /// ```
 /// use spanfile::stats::psi;
-/// let d = psi(&[50, 50], &[60, 40])?;
+/// let d = psi(&[50, 50], &[60, 40], 1.0)?;
 /// assert!((d.raw - 0.1 * 1.5_f64.ln()).abs() < 1e-15);
 /// assert!((d.corrected - (d.raw - 0.02)).abs() < 1e-15);
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
-pub fn psi(base: &[u64], current: &[u64]) -> Result<Divergence> {
+pub fn psi(base: &[u64], current: &[u64], design: f64) -> Result<Divergence> {
     let (n, m) = check_counts(base, current)?;
     let share = |count: u64, of: u64| if count == 0 { EMPTY } else { count as f64 } / of as f64;
     let shares = base.iter().zip(current).filter(|&(&b, &c)| b > 0 || c > 0).map(|(&b, &c)| (share(b, n), share(c, m)));
     let raw: f64 = shares.map(|(p, q)| (q - p) * (q / p).ln()).sum();
     let (categories, noise) = noise(base, current, n, m);
-    Ok(Divergence { raw, corrected: (raw - (categories - 1.0) * noise).max(0.0) })
+    Ok(Divergence { raw, corrected: (raw - design * (categories - 1.0) * noise).max(0.0) })
 }
 
 /// The Jensen-Shannon distance of two rows of counts: the square root of the divergence in bits, 0 to 1, as
@@ -55,9 +57,7 @@ pub fn psi(base: &[u64], current: &[u64]) -> Result<Divergence> {
 ///
 /// Corrected by what the divergence is without a difference, `design (categories - 1) (1/n + 1/m) / (8 ln 2)` bits: its
 /// leading term is Pearson's statistic over `8 n m / (n + m)`, see Grosse and others 2002, "Analysis of symbolic sequences
-/// using the Jensen-Shannon divergence". `design` is 1 for independent observations; where they come in clusters it is
-/// how much more Pearson's statistic varies than independent ones would let it ([`permute_units`](super::permute_units):
-/// `mean / (categories - 1)`).
+/// using the Jensen-Shannon divergence". `design` as for [`psi`].
 ///
 /// # Errors
 ///

@@ -47,6 +47,7 @@ pub use error::StatsError;
 pub use fisher::fisher_exact;
 pub use ks::{KS_EXACT_PRODUCT, KolmogorovSmirnov, kolmogorov_smirnov};
 pub use multiple::{COMBINE_AT_MOST, benjamini_hochberg, cauchy_combination};
+pub(crate) use order::critical;
 pub use order::{median, normal_scores, quantile, ranks};
 pub use pelt::{Changes, level_changes, pelt};
 pub use random::Random;

@@ -53,7 +53,7 @@ pub fn cauchy_combination(p_values: &[f64]) -> Result<f64> {
 ///
 /// ```
 /// use spanfile::stats::benjamini_hochberg;
-/// assert_eq!(benjamini_hochberg(&[0.5, 0.01, 0.03, 0.0375])?, [0.5, 0.04, 0.05, 0.05]);
+/// assert_eq!(benjamini_hochberg(&[0.5, 0.125, 0.25, 0.25])?, [0.5, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0]);
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
 pub fn benjamini_hochberg(p_values: &[f64]) -> Result<Vec<f64>> {

@@ -109,7 +109,7 @@ pub fn normal_scores(values: &[f64]) -> Result<Vec<f64>> {
 }
 
 /// Two-sided critical value of the standard normal distribution.
-pub(super) fn critical(alpha: f64) -> Result<f64> {
+pub(crate) fn critical(alpha: f64) -> Result<f64> {
     check_between(alpha, 0.0, 1.0, "0 to 1, both excluded")?;
     Ok(normal_quantile(1.0 - alpha / 2.0))
 }
