@@ -17,10 +17,12 @@
 mod claude_code;
 mod cost;
 mod derive;
+mod drift;
 mod ingest;
 mod loops;
 mod normalise;
 mod priced;
+mod stats;
 mod store;
 mod stories;
 mod tidy;

@@ -37,10 +37,9 @@ pub fn compare(samples: Samples<'_>, better: Better, settings: &Settings) -> Res
 fn numeric(base: &[f64], current: &[f64], better: Better, settings: &Settings) -> Result<Comparison> {
     let mut row = Comparison::empty(Kind::Numeric, better, base.len(), current.len());
     // Figures of a side that is alone, and its errors, all the same.
-    for (values, median_of, p95_of) in [
-        (base, &mut row.base_median, &mut row.p95_base),
-        (current, &mut row.cur_median, &mut row.p95_cur),
-    ] {
+    for (values, median_of, p95_of) in
+        [(base, &mut row.base_median, &mut row.p95_base), (current, &mut row.cur_median, &mut row.p95_cur)]
+    {
         if !values.is_empty() {
             (*median_of, *p95_of) = (Some(median(values)?), Some(quantile(values, settings.tail_quantile)?));
         }
@@ -70,7 +69,7 @@ fn numeric(base: &[f64], current: &[f64], better: Better, settings: &Settings) -
     });
     row.mde = detectable_delta(base, current, settings.wanted_power())?;
     let (binned_base, binned_cur) = quantile_bins(base, current, settings.bins)?;
-    row.distances(&binned_base, &binned_cur, 1.0)?;
+    row.distances(&binned_base, &binned_cur)?;
     if base.iter().chain(current).all(|v| *v == base[0]) {
         row.add_note("all values are equal");
     }
@@ -97,7 +96,7 @@ fn binary(base: [u64; 2], current: [u64; 2], better: Better, settings: &Settings
     row.p_level = Some(fisher_exact(base, current)?);
     row.p = row.p_level;
     row.mde = detectable_difference(before, n, m, settings.wanted_power())?;
-    row.distances(&base, &current, 1.0)?;
+    row.distances(&base, &current)?;
     if before > 0.0 {
         row.ratio = Some(now / before);
         if now > 0.0 {
@@ -133,10 +132,11 @@ fn categorical(base: &[u64], current: &[u64], better: Better, settings: &Setting
             let one = |at: usize| (0..counts.len()).map(|i| u64::from(i == at)).collect::<Vec<_>>();
             counts.iter().enumerate().flat_map(|(at, &count)| (0..count).map(move |_| at)).map(one).collect()
         };
-        permute_units(&units(&pooled.base), &units(&pooled.current), settings.permutations, settings.seed)?.p
+        let permutations = settings.affordable_permutations(n.min(m));
+        permute_units(&units(&pooled.base), &units(&pooled.current), permutations, settings.seed)?.p
     };
     (row.p_level, row.p) = (Some(p), Some(p));
-    row.distances(&pooled.base, &pooled.current, 1.0)?;
+    row.distances(&pooled.base, &pooled.current)?;
     row.effect = row.js;
     Ok(row)
 }
@@ -171,22 +171,27 @@ fn mix(base: &[Vec<u64>], current: &[Vec<u64>], better: Better, settings: &Setti
         }
         counts
     };
-    let (base, current): (Vec<_>, Vec<_>) = (base.iter().map(pool_unit).collect(), current.iter().map(pool_unit).collect());
-    let test = permute_units(&base, &current, settings.permutations, settings.seed)?;
+    let (base, current): (Vec<_>, Vec<_>) =
+        (base.iter().map(pool_unit).collect(), current.iter().map(pool_unit).collect());
+    let filled = |side: &[Vec<u64>]| -> usize { side.iter().flatten().filter(|count| **count > 0).count() };
+    let smaller = if base.len() <= current.len() { filled(&base) } else { filled(&current) };
+    let permutations = settings.affordable_permutations(smaller.max(base.len().min(current.len())));
+    let test = permute_units(&base, &current, permutations, settings.seed)?;
     (row.p_level, row.p) = (Some(test.p), Some(test.p));
-    // How much calls of one run hang together: what Pearson's statistic is by chance, over what it would be for
-    // independent calls.
-    let design = test.mean / (pooled.base.len() as f64 - 1.0).max(1.0);
-    row.distances(&pooled.base, &pooled.current, design)?;
+    // Calls of one run hang together, so chance gives more than it would for as many independent calls.
+    let (psi, js) = (psi(&pooled.base, &pooled.current)?.raw, jensen_shannon(&pooled.base, &pooled.current)?.raw);
+    row.psi = Some(psi);
+    row.psi_corrected = Some((psi - test.chance_psi).max(0.0));
+    row.js = Some((js * js - test.chance_bits).max(0.0).sqrt());
     row.effect = row.js;
     Ok(row)
 }
 
 impl Comparison {
-    fn distances(&mut self, base: &[u64], current: &[u64], design: f64) -> Result<()> {
-        let Divergence { raw, corrected } = psi(base, current, design)?;
+    fn distances(&mut self, base: &[u64], current: &[u64]) -> Result<()> {
+        let Divergence { raw, corrected } = psi(base, current)?;
         (self.psi, self.psi_corrected) = (Some(raw), Some(corrected));
-        self.js = Some(jensen_shannon(base, current, design)?.corrected);
+        self.js = Some(jensen_shannon(base, current)?.corrected);
         Ok(())
     }
 

@@ -37,8 +37,6 @@
 mod compare;
 mod decide;
 mod settings;
-#[cfg(test)]
-mod tests;
 
 pub use compare::compare;
 pub use decide::{change_at, decide};

@@ -2,6 +2,9 @@
 
 use crate::stats::{EXPECTED_AT_LEAST, PERMUTATIONS, Power, RESAMPLES};
 
+/// A p-value of 0.001 must remain possible.
+const FEWEST_PERMUTATIONS: u32 = 999;
+
 /// Thresholds of all decisions, and how much chance may cost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -25,6 +28,8 @@ pub struct Settings {
     pub expected: f64,
     /// Permutations of runs where a table is sparse.
     pub permutations: u32,
+    /// Most steps that a permutation test may take; beyond, there are fewer permutations, but 999 at least.
+    pub permutation_steps: u64,
     /// Bootstrap resamples for the ratio of medians.
     pub resamples: u32,
     /// Quantile bins of PSI and of the Jensen-Shannon distance of numeric metrics.
@@ -52,6 +57,7 @@ impl Default for Settings {
             jensen_shannon: 0.1,
             expected: EXPECTED_AT_LEAST,
             permutations: PERMUTATIONS,
+            permutation_steps: 200_000_000,
             resamples: RESAMPLES,
             bins: 10,
             change_min_runs: 20,
@@ -63,6 +69,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Permutations when one takes so many steps.
+    pub(super) fn affordable_permutations(&self, steps: usize) -> u32 {
+        let affordable = self.permutation_steps / (steps.max(1) as u64);
+        self.permutations.min(u32::try_from(affordable).unwrap_or(u32::MAX).max(FEWEST_PERMUTATIONS))
+    }
+
     pub(super) fn wanted_power(&self) -> Power {
         Power { alpha: self.alpha, power: self.power }
     }

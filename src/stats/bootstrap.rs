@@ -52,8 +52,9 @@ pub fn median_ratio(
     }
     let ratio = above / below;
     let mut random = Random::new(seed);
-    let mut ratios: Vec<f64> =
-        (0..resamples).map(|_| resampled_median(&current, &mut random) / resampled_median(&base, &mut random)).collect();
+    let mut ratios: Vec<f64> = (0..resamples)
+        .map(|_| resampled_median(&current, &mut random) / resampled_median(&base, &mut random))
+        .collect();
     if ratios.is_empty() || ratios.iter().any(|r| r.is_nan()) {
         return Ok(Some(MedianRatio { ratio, interval: None }));
     }

@@ -1,5 +1,6 @@
 //! Tables of counts: the chi-squared test, pooling of rare categories, permutation of runs.
 
+use super::divergence::{bits_of, psi_of};
 use super::error::check_counts;
 use super::normal::chi_squared_above;
 use super::{Random, Result, StatsError};
@@ -129,8 +130,11 @@ pub struct Permuted {
     pub statistic: f64,
     /// Share of permutations with a statistic no smaller, the observed order counted as one of them.
     pub p: f64,
-    /// Mean of the statistic over the permutations: what chance alone gives, given how counts cluster in units.
-    pub mean: f64,
+    /// Mean of [`psi`](super::psi) over the permutations: what chance alone gives, given how counts cluster in units. 0
+    /// without permutations.
+    pub chance_psi: f64,
+    /// Mean of the Jensen-Shannon divergence over the permutations, in bits (the square of the distance).
+    pub chance_bits: f64,
 }
 
 /// Whether two groups of units have the same mix, where each unit (a run) carries a count per category: the statistic is
@@ -138,8 +142,8 @@ pub struct Permuted {
 /// within a unit go together, so permuting or testing counts would take fifty calls of one run for fifty observations.
 ///
 /// The p-value is `(1 + extreme) / (1 + permutations)` (Phipson and Smyth 2010, "Permutation p-values should never be
-/// zero"). The same units in the same order, and the same seed, give the same result on every platform: integers, and
-/// floats with exact operations only. All counts in one category, or none: p is 1.
+/// zero"). The same units in the same order, and the same seed, give the same p-value on every platform: integers, and
+/// floating-point operations without a library's rounding. All counts in one category, or none: p is 1.
 /// Takes `permutations` times as many steps as the smaller side has units and counts above 0.
 ///
 /// # Errors
@@ -177,35 +181,45 @@ pub fn permute_units<U: AsRef<[u64]>>(base: &[U], current: &[U], permutations: u
         ends.push(counts.len());
     }
     let all = totals.iter().try_fold(0_u64, |sum, &t| sum.checked_add(t)).ok_or(StatsError::TooLarge)?;
-    let statistic = |sums: &[u64]| pearson(sums, &totals, all);
 
     // Dealing the smaller side is enough: the other one is what remains.
     let (dealt, first) = if base.len() <= current.len() { (base.len(), 0) } else { (current.len(), base.len()) };
-    let units = base.len() + current.len();
-    let mut sums = vec![0_u64; width];
-    let mut gather = |chosen: &mut dyn Iterator<Item = usize>| {
+    let gather = |sums: &mut [u64], chosen: &mut dyn Iterator<Item = usize>| {
         sums.fill(0);
         for unit in chosen {
             counts[ends[unit]..ends[unit + 1]].iter().for_each(|&(category, count)| sums[category] += count);
         }
-        statistic(&sums)
     };
-    let seen = gather(&mut (first..first + dealt));
-    // The same sums in another order are the same counts, hence the same float: no tolerance is needed.
-    let mut order: Vec<u32> = (0..units as u32).collect();
+    let (mut sums, mut rest) = (vec![0_u64; width], vec![0_u64; width]);
+    gather(&mut sums, &mut (first..first + dealt));
+    let seen = pearson(&sums, &totals, all);
+    let mut order: Vec<u32> = (0..(base.len() + current.len()) as u32).collect();
     let mut random = Random::new(seed);
-    let (mut extreme, mut mean) = (0_u32, 0.0);
+    let (mut extreme, mut chance_psi, mut chance_bits) = (0_u32, 0.0, 0.0);
     for _ in 0..permutations {
         for at in 0..dealt {
-            let other = at + random.below((units - at) as u64) as usize;
+            let other = at + random.below((order.len() - at) as u64) as usize;
             order.swap(at, other);
         }
-        let statistic = gather(&mut order[..dealt].iter().map(|&u| u as usize));
-        extreme += u32::from(statistic >= seen);
-        mean += statistic;
+        gather(&mut sums, &mut order[..dealt].iter().map(|&u| u as usize));
+        // The same sums in another order are the same counts, hence the same float: no tolerance is needed.
+        extreme += u32::from(pearson(&sums, &totals, all) >= seen);
+        rest.iter_mut().zip(&totals).zip(&sums).for_each(|((rest, total), sum)| *rest = total - sum);
+        let dealt: u64 = sums.iter().sum();
+        if dealt > 0 && dealt < all {
+            let (one, other) = if first == 0 { (&sums, &rest) } else { (&rest, &sums) };
+            let (n, m) = if first == 0 { (dealt, all - dealt) } else { (all - dealt, dealt) };
+            chance_psi += psi_of(one, other, n, m);
+            chance_bits += bits_of(one, other, n, m);
+        }
     }
-    let p = (f64::from(extreme) + 1.0) / (f64::from(permutations) + 1.0);
-    Ok(Permuted { statistic: seen, p, mean: if permutations == 0 { 0.0 } else { mean / f64::from(permutations) } })
+    let times = f64::from(permutations.max(1));
+    Ok(Permuted {
+        statistic: seen,
+        p: (f64::from(extreme) + 1.0) / (f64::from(permutations) + 1.0),
+        chance_psi: chance_psi / times,
+        chance_bits: chance_bits / times,
+    })
 }
 
 /// Pearson's statistic of two rows, one of them given by its counts, the other by the columns' totals.

@@ -27,10 +27,8 @@ fn noise(base: &[u64], current: &[u64], n: u64, m: u64) -> (f64, f64) {
 /// The population stability index of two rows of counts: the sum of `(q - p) ln(q / p)` over shares. A category that is
 /// empty on one side counts as half an observation there.
 ///
-/// Corrected by its expectation without a difference, `design (categories - 1) (1/n + 1/m)` (Yurdakul and Naranjo 2020,
-/// "Statistical properties of the population stability index"). `design` is 1 for independent observations; where they come
-/// in clusters it is how much more Pearson's statistic varies than independent ones would let it
-/// ([`permute_units`](super::permute_units): `mean / (categories - 1)`).
+/// Corrected by its expectation without a difference, `(categories - 1) (1/n + 1/m)` for independent observations
+/// (Yurdakul and Naranjo 2020, "Statistical properties of the population stability index").
 ///
 /// # Errors
 ///
@@ -38,26 +36,31 @@ fn noise(base: &[u64], current: &[u64], n: u64, m: u64) -> (f64, f64) {
 ///
 /// ```
 /// use spanfile::stats::psi;
-/// let d = psi(&[50, 50], &[60, 40], 1.0)?;
+/// let d = psi(&[50, 50], &[60, 40])?;
 /// assert!((d.raw - 0.1 * 1.5_f64.ln()).abs() < 1e-15);
 /// assert!((d.corrected - (d.raw - 0.02)).abs() < 1e-15);
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
-pub fn psi(base: &[u64], current: &[u64], design: f64) -> Result<Divergence> {
+pub fn psi(base: &[u64], current: &[u64]) -> Result<Divergence> {
     let (n, m) = check_counts(base, current)?;
-    let share = |count: u64, of: u64| if count == 0 { EMPTY } else { count as f64 } / of as f64;
-    let shares = base.iter().zip(current).filter(|&(&b, &c)| b > 0 || c > 0).map(|(&b, &c)| (share(b, n), share(c, m)));
-    let raw: f64 = shares.map(|(p, q)| (q - p) * (q / p).ln()).sum();
+    let raw = psi_of(base, current, n, m);
     let (categories, noise) = noise(base, current, n, m);
-    Ok(Divergence { raw, corrected: (raw - design * (categories - 1.0) * noise).max(0.0) })
+    Ok(Divergence { raw, corrected: (raw - (categories - 1.0) * noise).max(0.0) })
+}
+
+/// PSI of rows with these sums, neither 0.
+pub(super) fn psi_of(base: &[u64], current: &[u64], n: u64, m: u64) -> f64 {
+    let share = |count: u64, of: u64| if count == 0 { EMPTY } else { count as f64 } / of as f64;
+    let occurring = base.iter().zip(current).filter(|&(&b, &c)| b > 0 || c > 0);
+    occurring.map(|(&b, &c)| (share(b, n), share(c, m))).map(|(p, q)| (q - p) * (q / p).ln()).sum()
 }
 
 /// The Jensen-Shannon distance of two rows of counts: the square root of the divergence in bits, 0 to 1, as
 /// `scipy.spatial.distance.jensenshannon(base=2)`.
 ///
-/// Corrected by what the divergence is without a difference, `design (categories - 1) (1/n + 1/m) / (8 ln 2)` bits: its
-/// leading term is Pearson's statistic over `8 n m / (n + m)`, see Grosse and others 2002, "Analysis of symbolic sequences
-/// using the Jensen-Shannon divergence". `design` as for [`psi`].
+/// Corrected by what the divergence is without a difference, `(categories - 1) (1/n + 1/m) / (8 ln 2)` bits for
+/// independent observations: its leading term is Pearson's statistic over `8 n m / (n + m)`, see Grosse and others 2002,
+/// "Analysis of symbolic sequences using the Jensen-Shannon divergence".
 ///
 /// # Errors
 ///
@@ -65,12 +68,20 @@ pub fn psi(base: &[u64], current: &[u64], design: f64) -> Result<Divergence> {
 ///
 /// ```
 /// use spanfile::stats::jensen_shannon;
-/// assert_eq!(jensen_shannon(&[10, 0], &[0, 10], 1.0)?.raw, 1.0);
-/// assert_eq!(jensen_shannon(&[3, 7], &[30, 70], 1.0)?.corrected, 0.0);
+/// assert_eq!(jensen_shannon(&[10, 0], &[0, 10])?.raw, 1.0);
+/// assert_eq!(jensen_shannon(&[3, 7], &[30, 70])?.corrected, 0.0);
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
-pub fn jensen_shannon(base: &[u64], current: &[u64], design: f64) -> Result<Divergence> {
+pub fn jensen_shannon(base: &[u64], current: &[u64]) -> Result<Divergence> {
     let (n, m) = check_counts(base, current)?;
+    let bits = bits_of(base, current, n, m);
+    let (categories, noise) = noise(base, current, n, m);
+    let chance = (categories - 1.0) * noise / (8.0 * LN_2);
+    Ok(Divergence { raw: bits.sqrt(), corrected: (bits - chance).max(0.0).sqrt() })
+}
+
+/// Jensen-Shannon divergence in bits of rows with these sums, neither 0.
+pub(super) fn bits_of(base: &[u64], current: &[u64], n: u64, m: u64) -> f64 {
     let mut sum = 0.0;
     for (&b, &c) in base.iter().zip(current).filter(|&(&b, &c)| b > 0 || c > 0) {
         let (p, q) = (b as f64 / n as f64, c as f64 / m as f64);
@@ -78,18 +89,15 @@ pub fn jensen_shannon(base: &[u64], current: &[u64], design: f64) -> Result<Dive
         // difference of large numbers where p and q are close.
         let e = (p - q) / (p + q);
         let term = |x: f64| if x <= -1.0 { 0.0 } else { (1.0 + x) * x.ln_1p() };
+        let e2 = e * e;
         let both = if e.abs() < 1e-2 {
-            let e2 = e * e;
-            e2 * (1.0 + e2 / 6.0 + e2 * e2 / 15.0 + e2 * e2 * e2 / 28.0 + e2 * e2 * e2 * e2 / 45.0)
+            e2 * (1.0 + e2 * (1.0 / 6.0 + e2 * (1.0 / 15.0 + e2 / 28.0)))
         } else {
             term(e) + term(-e)
         };
         sum += (p + q) / 2.0 * both;
     }
-    let bits = (sum / 2.0 / LN_2).clamp(0.0, 1.0);
-    let (categories, noise) = noise(base, current, n, m);
-    let chance = design * (categories - 1.0) * noise / (8.0 * LN_2);
-    Ok(Divergence { raw: bits.sqrt(), corrected: (bits - chance).max(0.0).sqrt() })
+    (sum / 2.0 / LN_2).clamp(0.0, 1.0)
 }
 
 /// The Wasserstein (earth mover's) distance of two samples, in their unit: the area between the two cumulative

@@ -168,9 +168,7 @@ fn pelz_good(n: f64, d: f64) -> f64 {
         k[0] += weight;
         k[1] += weight * (pi2 / 4.0 * o2 - z2);
         k[2] += weight
-            * (6.0 * z6 + 2.0 * z4
-                + pi2 / 4.0 * (2.0 * z4 - 5.0 * z2) * o2
-                + pi4 / 16.0 * (1.0 - 2.0 * z2) * o4);
+            * (6.0 * z6 + 2.0 * z4 + pi2 / 4.0 * (2.0 * z4 - 5.0 * z2) * o2 + pi4 / 16.0 * (1.0 - 2.0 * z2) * o4);
         k[3] += weight
             * (-30.0 * z6 - 90.0 * z4 * z4
                 + pi2 / 4.0 * (135.0 * z4 - 96.0 * z6) * o2
@@ -192,4 +190,24 @@ fn pelz_good(n: f64, d: f64) -> f64 {
     k[2] -= second * pi2 * root / (36.0 * z2 * z);
     k[3] += third * pi2 * root / (216.0 * z6);
     k[0] + k[1] / n.sqrt() + k[2] / n + k[3] / (n * n.sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `scipy.stats.kstwo.sf`, see `testdata/stats`.
+    #[test]
+    fn every_method_and_the_borders_between_them() {
+        let packed = include_bytes!("../../testdata/stats/kolmogorov.tsv.zst");
+        let text = String::from_utf8(zstd::decode_all(&packed[..]).unwrap()).unwrap();
+        assert!(text.lines().count() > 150);
+        for line in text.lines() {
+            let [n, d, expected] = line.split('\t').map(|n| n.parse().unwrap()).collect::<Vec<f64>>()[..] else {
+                panic!("{line}");
+            };
+            let found = one_sample_above(n, d);
+            assert!((found - expected).abs() <= 1e-9 * expected.max(1e-290), "{n} {d}: {found:e} {expected:e}");
+        }
+    }
 }

@@ -88,11 +88,8 @@ fn share_outside(n: usize, m: usize, gap: i64) -> f64 {
         let mut before = 1.0;
         for x in low..=high {
             let (left, below) = (x as f64, y as f64);
-            let share = if x + y == 0 {
-                0.0
-            } else {
-                (left * before + below * column[x as usize]) * over[(x + y) as usize]
-            };
+            let share =
+                if x + y == 0 { 0.0 } else { (left * before + below * column[x as usize]) * over[(x + y) as usize] };
             column[x as usize] = share;
             before = share;
         }

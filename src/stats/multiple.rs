@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use super::{Result, StatsError};
 
 /// Highest p-value that a combination looks at.
-pub const COMBINE_AT_MOST: f64 = 0.95;
+pub const COMBINE_AT_MOST: f64 = 0.9;
 
 fn check(p_values: &[f64]) -> Result<()> {
     match p_values.iter().position(|p| !(0.0..=1.0).contains(p)) {
@@ -18,7 +18,7 @@ fn check(p_values: &[f64]) -> Result<()> {
 /// Xie 2020, "Cauchy combination test", with equal weights. None at all: p = 1.
 ///
 /// P-values above [`COMBINE_AT_MOST`] count as that: an exact test of few observations often has p = 1, whose Cauchy
-/// quantile is infinite and would silence every other test.
+/// quantile is infinite and would silence every other test. Where all are above, it is the smallest.
 ///
 /// # Errors
 ///
@@ -36,6 +36,10 @@ pub fn cauchy_combination(p_values: &[f64]) -> Result<f64> {
         [] => return Ok(1.0),
         [one] => return Ok(*one),
         _ => {}
+    }
+    let least = p_values.iter().copied().fold(1.0, f64::min);
+    if least >= COMBINE_AT_MOST {
+        return Ok(least);
     }
     // tan((1/2 - p) pi) is 1 / tan(p pi), which is precise for small p.
     let sum: f64 = p_values.iter().map(|&p| 1.0 / (p.min(COMBINE_AT_MOST) * PI).tan()).sum();

@@ -1,9 +1,9 @@
 //! Level of two samples by ranks: Mann-Whitney U and Cliff's delta.
 
+use super::Result;
 use super::error::check;
 use super::normal::normal_above;
 use super::order::{critical, sorted, ties};
-use super::Result;
 
 /// Result of [`mann_whitney`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,7 +25,8 @@ struct Merged {
 fn merged(first: &[f64], second: &[f64]) -> Result<Merged> {
     check(first, 1)?;
     check(second, 1)?;
-    let mut all: Vec<(f64, bool)> = first.iter().map(|&v| (v, true)).chain(second.iter().map(|&v| (v, false))).collect();
+    let mut all: Vec<(f64, bool)> =
+        first.iter().map(|&v| (v, true)).chain(second.iter().map(|&v| (v, false))).collect();
     all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let values: Vec<f64> = all.iter().map(|&(v, _)| v).collect();
     let (mut rank_sum, mut tie_term) = (0.0, 0.0);

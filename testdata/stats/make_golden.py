@@ -228,11 +228,21 @@ def changes_line(case):
     return " ".join(map(str, found[:-1]))
 
 
+def kolmogorov_lines():
+    """The one-sample distribution where each of its methods takes over from another."""
+    for n in (1, 2, 5, 30, 100, 140, 141, 300, 1000, 5000, 20_000, 150_000, 1_000_000, 3_000_000):
+        near = [round(z / math.sqrt(n), 12) for z in (0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.45, 1.5, 2.2, 3.5, 6.0)]
+        for d in near + [0.55 / n, 0.95 / n, 1 - 0.4 / n]:
+            if d <= 1:
+                yield "\t".join((str(n), number(d), number(stats.kstwo.sf(d, n))))
+
+
 if __name__ == "__main__":
     mpmath.mp.dps = 40
     warnings.simplefilter("error", RuntimeWarning)
     with np.errstate(all="ignore"):
         write("samples.tsv.zst", map(samples_line, range(CASES)))
+        write("kolmogorov.tsv.zst", kolmogorov_lines())
         print("counted in whole numbers:", COUNTED)
         write("tables.tsv.zst", map(table_line, range(CASES)))
         write("adjusted.tsv.zst", map(adjusted_line, range(CASES)))
