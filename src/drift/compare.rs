@@ -173,9 +173,7 @@ fn mix(base: &[Vec<u64>], current: &[Vec<u64>], better: Better, settings: &Setti
     };
     let (base, current): (Vec<_>, Vec<_>) =
         (base.iter().map(pool_unit).collect(), current.iter().map(pool_unit).collect());
-    let filled = |side: &[Vec<u64>]| -> usize { side.iter().flatten().filter(|count| **count > 0).count() };
-    let smaller = if base.len() <= current.len() { filled(&base) } else { filled(&current) };
-    let permutations = settings.affordable_permutations(smaller.max(base.len().min(current.len())));
+    let permutations = settings.affordable_permutations(base.len().min(current.len()));
     let test = permute_units(&base, &current, permutations, settings.seed)?;
     (row.p_level, row.p) = (Some(test.p), Some(test.p));
     // Calls of one run hang together, so chance gives more than it would for as many independent calls.

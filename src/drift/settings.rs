@@ -57,7 +57,7 @@ impl Default for Settings {
             jensen_shannon: 0.1,
             expected: EXPECTED_AT_LEAST,
             permutations: PERMUTATIONS,
-            permutation_steps: 200_000_000,
+            permutation_steps: 100_000_000,
             resamples: RESAMPLES,
             bins: 10,
             change_min_runs: 20,

@@ -144,7 +144,7 @@ pub struct Permuted {
 /// The p-value is `(1 + extreme) / (1 + permutations)` (Phipson and Smyth 2010, "Permutation p-values should never be
 /// zero"). The same units in the same order, and the same seed, give the same p-value on every platform: integers, and
 /// floating-point operations without a library's rounding. All counts in one category, or none: p is 1.
-/// Takes `permutations` times as many steps as the smaller side has units and counts above 0.
+/// Takes `permutations * min(n, m) * categories` steps.
 ///
 /// # Errors
 ///
@@ -166,9 +166,8 @@ pub fn permute_units<U: AsRef<[u64]>>(base: &[U], current: &[U], permutations: u
     }
     let width = base[0].as_ref().len();
     let mut totals = vec![0_u64; width];
-    // Only what is there: a run uses few of all tools. Unit u has counts[ends[u]..ends[u + 1]].
-    let mut counts: Vec<(usize, u64)> = Vec::new();
-    let mut ends = vec![0];
+    // Row after row: they are dealt at random.
+    let mut counts: Vec<u64> = Vec::with_capacity((base.len() + current.len()) * width);
     for unit in base.iter().chain(current) {
         let unit = unit.as_ref();
         if unit.len() != width {
@@ -177,31 +176,29 @@ pub fn permute_units<U: AsRef<[u64]>>(base: &[U], current: &[U], permutations: u
         for (sum, &count) in totals.iter_mut().zip(unit) {
             *sum = sum.checked_add(count).ok_or(StatsError::TooLarge)?;
         }
-        counts.extend(unit.iter().copied().enumerate().filter(|(_, count)| *count > 0));
-        ends.push(counts.len());
+        counts.extend_from_slice(unit);
     }
     let all = totals.iter().try_fold(0_u64, |sum, &t| sum.checked_add(t)).ok_or(StatsError::TooLarge)?;
 
     // Dealing the smaller side is enough: the other one is what remains.
     let (dealt, first) = if base.len() <= current.len() { (base.len(), 0) } else { (current.len(), base.len()) };
-    let gather = |sums: &mut [u64], chosen: &mut dyn Iterator<Item = usize>| {
-        sums.fill(0);
-        for unit in chosen {
-            counts[ends[unit]..ends[unit + 1]].iter().for_each(|&(category, count)| sums[category] += count);
-        }
+    let add = |sums: &mut [u64], unit: usize| {
+        let row = &counts[unit * width..(unit + 1) * width];
+        sums.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
     };
     let (mut sums, mut rest) = (vec![0_u64; width], vec![0_u64; width]);
-    gather(&mut sums, &mut (first..first + dealt));
+    (first..first + dealt).for_each(|unit| add(&mut sums, unit));
     let seen = pearson(&sums, &totals, all);
     let mut order: Vec<u32> = (0..(base.len() + current.len()) as u32).collect();
     let mut random = Random::new(seed);
     let (mut extreme, mut chance_psi, mut chance_bits) = (0_u32, 0.0, 0.0);
     for _ in 0..permutations {
+        sums.fill(0);
         for at in 0..dealt {
             let other = at + random.below((order.len() - at) as u64) as usize;
             order.swap(at, other);
+            add(&mut sums, order[at] as usize);
         }
-        gather(&mut sums, &mut order[..dealt].iter().map(|&u| u as usize));
         // The same sums in another order are the same counts, hence the same float: no tolerance is needed.
         extreme += u32::from(pearson(&sums, &totals, all) >= seen);
         rest.iter_mut().zip(&totals).zip(&sums).for_each(|((rest, total), sum)| *rest = total - sum);

@@ -31,10 +31,10 @@ impl Random {
         if bound == 0 {
             return 0;
         }
-        let reject = bound.wrapping_neg() % bound;
         loop {
             let wide = u128::from(self.next_u64()) * u128::from(bound);
-            if wide as u64 >= reject {
+            // The remainder is below the bound, and a division takes longer than all else here.
+            if wide as u64 >= bound || wide as u64 >= bound.wrapping_neg() % bound {
                 return (wide >> 64) as u64;
             }
         }
