@@ -4,7 +4,7 @@ use super::{Better, Comparison, Kind, Samples, Settings};
 use crate::stats::{
     Divergence, Pooled, Result, StatsError, cauchy_combination, chi_squared, cliffs_delta, detectable_delta,
     detectable_difference, fisher_exact, jensen_shannon, kolmogorov_smirnov, mann_whitney, median, median_ratio,
-    permute_units, pool_rare, psi, quantile, quantile_bins,
+    permute_units, pool_rare, psi, quantile, quantile_bins, ratio_of_delta,
 };
 
 /// Compares the two sides of one metric. `p_adj`, `verdict` and what follows from it come from [`decide`](super::decide),
@@ -68,6 +68,11 @@ fn numeric(base: &[f64], current: &[f64], better: Better, settings: &Settings) -
         _ => cliffs_delta(base, current, settings.alpha)?.delta,
     });
     row.mde = detectable_delta(base, current, settings.wanted_power())?;
+    if let Some(delta) = row.mde.filter(|_| base.len() > 1 && base.len().min(current.len()) < settings.min_runs)
+        && let Some(ratio) = ratio_of_delta(base, delta)?
+    {
+        row.add_note(&format!("so few runs show medians that differ by a factor of {ratio:.2}"));
+    }
     let (binned_base, binned_cur) = quantile_bins(base, current, settings.bins)?;
     row.distances(&binned_base, &binned_cur)?;
     if base.iter().chain(current).all(|v| *v == base[0]) {

@@ -108,6 +108,8 @@ fn too_few_runs_have_figures_and_no_verdict() {
     let row = decided(numeric(&base, &current.iter().map(|v| v * 9.0).collect::<Vec<_>>()));
     assert_eq!((row.verdict, row.p_adj), (Verdict::Insufficient, None));
     assert!(row.p.unwrap() < 1e-6 && row.mde.is_some());
+    // Delta 0.32 is 0.58 sigma apart, and quartiles of 1.25 and 1.75 stand for a sigma of 0.25.
+    assert_eq!(row.note.as_deref(), Some("so few runs show medians that differ by a factor of 1.15"));
     assert_eq!(decided(numeric(&spread(30), &spread(30))).verdict, Verdict::NoDrift);
 }
 

@@ -269,6 +269,21 @@ fn seeds_keep_their_numbers() {
     assert_eq!(permute_units(&units[..9], &units[9..], 9_999, 1).unwrap().p, 0.3264);
 }
 
+/// Against 30 digits; small p-values keep theirs, and tests that say nothing do not silence one that does.
+#[test]
+fn one_p_value_for_several() {
+    assert!((cauchy_combination(&[1e-12, 0.7]).unwrap() / 2.000_000_000_004_565e-12 - 1.0).abs() < 1e-12);
+    let with_ones = cauchy_combination(&[1e-4, 1.0, 1.0]).unwrap();
+    assert!(with_ones > 2e-4 && with_ones < 4e-4, "{with_ones}");
+    assert_eq!(cauchy_combination(&[1.0, 1.0, 0.97]), Ok(0.97));
+    assert_eq!(cauchy_combination(&[0.0, 1.0]), Ok(0.0));
+    assert_eq!(cauchy_combination(&[]), Ok(1.0));
+    for broken in [f64::NAN, -0.1, 1.1, f64::INFINITY] {
+        assert!(matches!(cauchy_combination(&[0.5, broken]), Err(StatsError::OutOfRange { index: 1, .. })));
+        assert!(matches!(benjamini_hochberg(&[0.5, broken]), Err(StatsError::OutOfRange { index: 1, .. })));
+    }
+}
+
 #[test]
 fn large_tables_and_large_samples() {
     // 10^12 coins a side.
