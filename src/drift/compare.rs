@@ -2,10 +2,13 @@
 
 use super::{Better, Comparison, Kind, Samples, Settings};
 use crate::stats::{
-    Divergence, Pooled, Result, StatsError, cauchy_combination, chi_squared, cliffs_delta, detectable_delta,
-    detectable_difference, fisher_exact, jensen_shannon, kolmogorov_smirnov, mann_whitney, median, median_ratio,
-    permute_units, pool_rare, psi, quantile, quantile_bins, ratio_of_delta,
+    Divergence, Pooled, Result, StatsError, cauchy_combination, chi_squared, detectable_delta, detectable_difference,
+    fisher_exact, jensen_shannon, kolmogorov_smirnov, mann_whitney, median, median_ratio, permute_units, pool_rare,
+    psi, quantile, quantile_bins, ratio_of_delta,
 };
+
+/// Most runs that are permuted one by one; where that many have a category that is sparse, it weighs little.
+const PERMUTED_RUNS: usize = 200_000;
 
 /// Compares the two sides of one metric. `p_adj`, `verdict` and what follows from it come from [`decide`](super::decide),
 /// `change_at` from [`change_at`](super::change_at).
@@ -61,12 +64,9 @@ fn numeric(base: &[f64], current: &[f64], better: Better, settings: &Settings) -
     let p = [level.p, kolmogorov_smirnov(base, current)?.p, fisher_exact(above_base, above_cur)?];
     (row.p_level, row.p_shape, row.p_tail) = (Some(p[0]), Some(p[1]), Some(p[2]));
     row.p = Some(cauchy_combination(&p)?);
-    // U counts pairs in which the base is larger.
+    // Cliff's delta, from pairs in which the base is larger.
     let pairs = base.len() as f64 * current.len() as f64;
-    row.effect = Some(match base.len().min(current.len()) {
-        1 => 1.0 - 2.0 * level.u / pairs,
-        _ => cliffs_delta(base, current, settings.alpha)?.delta,
-    });
+    row.effect = Some((pairs - 2.0 * level.u) / pairs);
     row.mde = detectable_delta(base, current, settings.wanted_power())?;
     if let Some(delta) = row.mde.filter(|_| base.len() > 1 && base.len().min(current.len()) < settings.min_runs)
         && let Some(ratio) = ratio_of_delta(base, delta)?
@@ -131,6 +131,9 @@ fn categorical(base: &[u64], current: &[u64], better: Better, settings: &Setting
         test.p
     } else if let ([b0, b1], [c0, c1]) = (&pooled.base[..], &pooled.current[..]) {
         fisher_exact([*b0, *b1], [*c0, *c1])?
+    } else if n.saturating_add(m) > PERMUTED_RUNS {
+        row.add_note("sparse: the p-value is approximate");
+        test.p
     } else {
         row.add_note("sparse: runs permuted");
         let units = |counts: &[u64]| -> Vec<Vec<u64>> {

@@ -17,7 +17,7 @@ pub struct MedianRatio {
 }
 
 /// The ratio of medians with a percentile bootstrap interval of level `1 - alpha` (Efron 1979). `None` where a ratio says
-/// nothing: the base's median is not above 0, or a value of either sample is negative.
+/// nothing: the base's median is not above 0, a value of either sample is negative, or no float is as large as the ratio.
 ///
 /// A resample is never drawn: its median is one or two order statistics, and which of the sample's values they are is found
 /// by splitting the draws at the middle of the sample again and again, each time with as many coins as draws are left. That
@@ -51,6 +51,9 @@ pub fn median_ratio(
         return Ok(None);
     }
     let ratio = above / below;
+    if !ratio.is_finite() {
+        return Ok(None);
+    }
     let mut random = Random::new(seed);
     let mut ratios: Vec<f64> = (0..resamples)
         .map(|_| resampled_median(&current, &mut random) / resampled_median(&base, &mut random))

@@ -235,6 +235,24 @@ fn categories() {
 }
 
 #[test]
+fn more_runs_than_can_be_permuted() {
+    let settings = Settings::default();
+    let many = 1 << 40;
+    for (base, current) in [([many, many, 2], [many, many, 1]), ([u64::MAX >> 2, 1, 2], [many, many, 3])] {
+        let row = compare(Samples::Categorical { base: &base, current: &current }, Better::Neither, &settings);
+        assert_eq!(row.unwrap().note.as_deref(), Some("1 rare categories as one; sparse: the p-value is approximate"));
+    }
+    let row = compare(Samples::Categorical { base: &[u64::MAX, 1], current: &[1, 1] }, Better::Neither, &settings);
+    assert_eq!(row, Err(StatsError::TooLarge));
+    let large = [vec![u64::MAX / 4, 1], vec![u64::MAX / 4, 7]];
+    assert!(compare(Samples::Mix { base: &large, current: &large[..1] }, Better::Neither, &settings).is_ok());
+    assert_eq!(
+        compare(Samples::Mix { base: &large, current: &large }, Better::Neither, &settings),
+        Err(StatsError::TooLarge)
+    );
+}
+
+#[test]
 fn fifty_calls_of_one_run_are_one_run() {
     let settings = Settings::default();
     let mut base = vec![vec![2, 2, 0]; 40];

@@ -38,7 +38,7 @@ proptest! {
             prop_assert!(distance >= 0.0 && distance.is_finite());
         }
         if let Ok(Some(found)) = median_ratio(&base, &current, 0.1, 50, 3) {
-            prop_assert!(found.ratio >= 0.0);
+            prop_assert!(found.ratio >= 0.0 && found.ratio.is_finite());
             prop_assert!(found.interval.is_none_or(|(low, high)| low <= high));
         }
         if let Ok((a, b)) = quantile_bins(&base, &current, 10) {
