@@ -1,7 +1,7 @@
 """What SciPy, ruptures and Evidently say of random inputs, for tests/stats/golden.rs.
 
-    python3 -m venv /tmp/stats && /tmp/stats/bin/pip install -r testdata/stats/requirements.txt
-    /tmp/stats/bin/python testdata/stats/make_golden.py        # writes *.tsv.zst beside itself, some minutes
+    python3 -m venv v && v/bin/pip install -r testdata/stats/requirements.txt
+    v/bin/python testdata/stats/make_golden.py        # writes *.tsv.zst beside itself, half a minute
 
 Inputs are not stored: both sides make them anew from the case's number with the same generator, which has integer
 arithmetic and exact floating-point operations only (powers of two, sums and products below 2^53). tests/stats/inputs.rs is
