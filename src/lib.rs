@@ -59,6 +59,7 @@ mod caught;
 mod cells;
 pub mod cost;
 pub mod derive;
+pub mod drift;
 mod error;
 mod import;
 pub mod ingest;
@@ -72,6 +73,7 @@ mod scan;
 pub mod schema;
 pub mod scores;
 mod segment;
+pub mod stats;
 mod store;
 pub mod typed_json;
 

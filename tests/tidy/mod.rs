@@ -56,6 +56,8 @@ fn data_flows_one_way() {
             ],
         ),
         ("src/loops", &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "crate::derive", "arrow::"]),
+        ("src/stats", &["crate::"]),
+        ("src/drift", &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "crate::derive", "arrow::"]),
         ("src/batch", &["crate::store", "crate::scan", "crate::ingest", "redb::"]),
         ("src/derive", &["crate::store", "crate::segment", "crate::scan", "crate::ingest", "redb::"]),
         ("src/segment", &["crate::store", "crate::scan", "crate::ingest", "redb::"]),
