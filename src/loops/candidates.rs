@@ -1,12 +1,15 @@
 //! All that looks like a loop, one kind after the other, before steps are shared out.
 
 use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::Arc;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{LoopKind, Repetition, Settings, Severity, Step, StepKind, repetitions};
+use super::near::{Clusters, Place, are_enough};
+use super::stretch::{Rule, Stretch};
+use super::turns::{turns, who, with_step};
+use super::{LoopKind, Repetition, Settings, Severity, Step, StepKind, kind, repetitions, scattered, turns};
 
 /// A loop, if its steps are still free.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,28 +33,33 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    fn new(kind: LoopKind, period: usize, steps: Vec<usize>, shortest: Option<usize>, confirmed: bool) -> Self {
-        Self {
-            kind,
-            period,
-            steps,
-            first_period: period,
-            turns: 0,
-            turns_equal: false,
-            shortest,
-            confirmed,
-            is_llm: false,
+    fn new(run: &[Step], kind: LoopKind, period: usize, steps: Vec<usize>, shortest: Option<usize>) -> Self {
+        let is_llm = steps.first().is_some_and(|&s| run[s].kind == StepKind::Llm);
+        let (first_period, turns, turns_equal) = (period, 0, false);
+        let mut candidate =
+            Self { kind, period, steps, first_period, turns, turns_equal, shortest, confirmed: false, is_llm };
+        candidate.confirmed = candidate.is_confirmed(run);
+        candidate
+    }
+
+    /// Whether results show that nothing new came of it.
+    fn is_confirmed(&self, run: &[Step]) -> bool {
+        match self.kind {
+            // What happened is what they are about.
+            LoopKind::RetryStorm | LoopKind::Stagnation | LoopKind::Polling => true,
+            LoopKind::NearRepeat if self.is_llm => false,
+            LoopKind::HandoffPingPong if !self.turns_equal => false,
+            _ => same_results(run, &self.steps, self.first_period),
         }
     }
 
     pub(super) fn severity(&self) -> Severity {
-        match self.kind {
-            LoopKind::Polling => Severity::Info,
-            LoopKind::HandoffPingPong if !self.turns_equal => Severity::Info,
-            LoopKind::Stagnation => Severity::Warning,
-            _ if self.confirmed => Severity::High,
-            _ => Severity::Warning,
-        }
+        self.kind.severity(self.confirmed, self.turns_equal)
+    }
+
+    /// The least goes first.
+    pub(super) fn rank(&self) -> impl Ord + use<> {
+        kind::rank((self.kind, self.severity()), self.steps.len(), self.period, self.steps[0])
     }
 
     pub(super) fn repeats(&self) -> f64 {
@@ -64,347 +72,251 @@ impl Candidate {
     }
 
     /// Leaves what other findings have not taken; false when that is no loop.
-    pub(super) fn keep_free(&mut self, taken: &[bool]) -> bool {
+    pub(super) fn keep_free(&mut self, taken: &[bool], run: &[Step], settings: &Settings) -> bool {
         if !self.steps.iter().any(|&s| taken[s]) {
             return true;
         }
         let Some(shortest) = self.shortest else { return false };
         if self.kind == LoopKind::NearRepeat {
             self.steps.retain(|&s| !taken[s]);
-            return self.steps.len() >= shortest;
+            if !are_enough(self.steps.iter().map(|&s| &run[s]), settings) {
+                return false;
+            }
+        } else {
+            let free = self.steps.split(|&s| taken[s]);
+            // The earliest of the longest: `max_by_key` takes the last.
+            let Some(longest) = free.rev().max_by_key(|part| part.len()) else { return false };
+            self.steps = longest.to_vec();
         }
-        let free = self.steps.split(|&s| taken[s]);
-        // The earliest of the longest: `max_by_key` takes the last.
-        let Some(longest) = free.rev().max_by_key(|part| part.len()) else { return false };
-        self.steps = longest.to_vec();
+        self.confirmed = self.is_confirmed(run);
         self.steps.len() >= shortest
     }
 }
 
-/// Gives equal things equal numbers, and things that equal no other a number of their own.
-struct Numbers<T> {
-    known: HashMap<T, u32, RandomState>,
-    next: u32,
+/// Whether all results are known, and each is that of the step a period before.
+fn same_results(run: &[Step], positions: &[usize], period: usize) -> bool {
+    let outcome = |at: usize| run[positions[at]].outcome();
+    (0..positions.len()).all(|at| outcome(at).is_some() && (at < period || outcome(at) == outcome(at - period)))
 }
 
-impl<T: Hash + Eq> Numbers<T> {
-    fn new() -> Self {
-        Self { known: HashMap::default(), next: 0 }
-    }
-
-    fn of(&mut self, thing: Option<T>) -> u32 {
-        let next = self.next;
-        let number = thing.map_or(next, |t| *self.known.entry(t).or_insert(next));
-        self.next += u32::from(number == next);
-        number
-    }
+/// A sequence of hashes in which equal ones have equal numbers, and those that are not known a number of their own.
+struct Numbered {
+    numbers: Vec<u32>,
+    /// How often each number occurs.
+    counts: Vec<u32>,
 }
 
-/// Repetitions of at least `fewest` periods; none are looked for where no symbol occurs that often.
-fn repeated(symbols: &[u32], max_period: usize, fewest: usize) -> Vec<Repetition> {
-    let mut counts: HashMap<u32, usize, RandomState> = HashMap::default();
-    let often = symbols.iter().any(|s| {
-        let count = counts.entry(*s).or_default();
-        *count += 1;
-        *count >= fewest
-    });
-    if often { repetitions(symbols, max_period) } else { Vec::new() }
+impl Numbered {
+    fn of(hashes: impl Iterator<Item = Option<u64>>) -> Self {
+        let mut known: HashMap<u64, u32, RandomState> = HashMap::default();
+        let mut counts: Vec<u32> = Vec::new();
+        let numbers = hashes
+            .map(|hash| {
+                let next = counts.len() as u32;
+                let number = hash.map_or(next, |h| *known.entry(h).or_insert(next));
+                if number == next {
+                    counts.push(0);
+                }
+                counts[number as usize] += 1;
+                number
+            })
+            .collect();
+        Self { numbers, counts }
+    }
+
+    fn count(&self, at: usize) -> usize {
+        self.counts[self.numbers[at] as usize] as usize
+    }
+
+    /// Repetitions of some of the sequence that may have `fewest` periods: none are looked for where nothing occurs
+    /// that often.
+    fn repetitions(
+        &self,
+        of: impl ExactSizeIterator<Item = usize> + Clone,
+        max: usize,
+        fewest: usize,
+    ) -> Vec<Repetition> {
+        let max_period = max.min(of.len() / fewest);
+        if max_period == 0 || !of.clone().any(|at| self.count(at) >= fewest) {
+            return Vec::new();
+        }
+        repetitions(&of.map(|at| self.numbers[at]).collect::<Vec<u32>>(), max_period)
+    }
 }
 
 /// All candidates of a run.
 pub(super) fn candidates(steps: &[Step], settings: &Settings) -> Vec<Candidate> {
     let mut found = Vec::new();
-    let mut numbers = Numbers::new();
-    let symbols: Vec<u32> = steps.iter().map(|s| numbers.of(s.identity(settings.compare_results))).collect();
-    for part in between_user_turns(steps) {
-        let mut agents: Vec<Vec<usize>> = Vec::new();
-        let mut index: HashMap<(&Arc<str>, u32), usize, RandomState> = HashMap::default();
-        for i in part.clone() {
-            let at = *index.entry((&steps[i].agent, steps[i].instance)).or_insert_with(|| {
-                agents.push(Vec::new());
-                agents.len() - 1
-            });
-            agents[at].push(i);
+    let fewest = settings.fewest();
+    if steps.len() < fewest {
+        return found;
+    }
+
+    let equal = Numbered::of(steps.iter().map(|s| s.identity(settings.compare_results)));
+    let polls = settings.compare_results.then(|| Numbered::of(steps.iter().map(|s| s.poll(settings))));
+    // Each of several runs of an agent at the same time is looked at for itself.
+    let agents = Numbered::of(steps.iter().map(|s| Some(xxh3_64_with_seed(s.agent.as_bytes(), s.instance.into()))));
+    let several = agents.counts.len() > 1;
+    let mut start = 0;
+    for part in steps.chunk_by(|_, next| !next.barrier) {
+        let part = start..start + part.len();
+        start = part.end;
+        if part.len() < fewest {
+            continue;
         }
-        for sequence in &agents {
-            let view = Sequence { steps, settings, symbols: &symbols, sequence };
+        let mut order: Vec<usize> = part.clone().collect();
+        if several {
+            order.sort_by_key(|&s| agents.numbers[s]);
+            ping_pong(steps, settings, part, &mut found);
+        }
+        for sequence in order.chunk_by(|&a, &b| agents.numbers[a] == agents.numbers[b]) {
+            if sequence.len() < fewest {
+                continue;
+            }
+            let view = Sequence { steps, settings, equal: &equal, sequence };
             view.periodic(&mut found);
-            view.retries(&mut found);
-            view.monologues(&mut found);
-            view.stagnations(&mut found);
+            view.stretches(&mut found);
             view.scattered(&mut found);
             view.near(&mut found);
-            if settings.compare_results {
-                view.polling(&mut found);
+            if let Some(polls) = &polls {
+                view.polling(polls, &mut found);
             }
-        }
-        if agents.len() > 1 {
-            ping_pong(steps, settings, &symbols, part, &mut found);
         }
     }
     found
-}
-
-fn between_user_turns(steps: &[Step]) -> Vec<std::ops::Range<usize>> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for i in 1..=steps.len() {
-        if i == steps.len() || steps[i].barrier {
-            parts.push(start..i);
-            start = i;
-        }
-    }
-    parts
 }
 
 /// The steps of one agent between two user turns.
 struct Sequence<'a> {
     steps: &'a [Step],
     settings: &'a Settings,
-    symbols: &'a [u32],
+    equal: &'a Numbered,
     sequence: &'a [usize],
 }
 
 impl Sequence<'_> {
-    fn step(&self, at: usize) -> &Step {
-        &self.steps[self.sequence[at]]
-    }
-
-    fn known(&self, positions: &[usize]) -> bool {
-        positions.iter().all(|&s| self.steps[s].outcome().is_some())
-    }
-
-    /// Whether each step has the result of the one a period before.
-    fn same_results(&self, positions: &[usize], period: usize) -> bool {
-        let outcome = |at: usize| self.steps[positions[at]].outcome();
-        self.known(positions) && (period..positions.len()).all(|at| outcome(at) == outcome(at - period))
-    }
-
-    /// Stretches in which each step belongs with the first.
-    fn stretches(
-        &self,
-        fewest: usize,
-        mut begins: impl FnMut(&Step) -> bool,
-        same: impl Fn(&Step, &Step) -> bool,
-        mut each: impl FnMut(&[usize]),
-    ) {
-        let mut start = 0;
-        while start < self.sequence.len() {
-            let first = self.step(start);
-            let mut end = start + 1;
-            if begins(first) {
-                while end < self.sequence.len() && same(first, self.step(end)) {
-                    end += 1;
-                }
-                if end - start >= fewest.max(2) {
-                    each(&self.sequence[start..end]);
-                }
-            }
-            start = end;
-        }
-    }
-
     fn periodic(&self, found: &mut Vec<Candidate>) {
-        let symbols: Vec<u32> = self.sequence.iter().map(|&s| self.symbols[s]).collect();
         let fewest = self.settings.exact_repeats.min(self.settings.cycle_periods).max(2);
-        for r in repeated(&symbols, self.settings.max_period.max(1), fewest) {
+        for r in self.equal.repetitions(self.sequence.iter().copied(), self.settings.max_period.max(1), fewest) {
             let positions = &self.sequence[r.start..r.end];
-            let (kind, fewest) = if r.period == 1 {
-                (LoopKind::ExactRepeat, self.settings.exact_repeats.max(2))
-            } else {
-                (LoopKind::Cycle, self.settings.cycle_periods.max(2) * r.period)
-            };
+            let (kind, fewest) = LoopKind::of_period(r.period, self.settings);
             // Equal LLM turns in a row are a monologue.
-            let monologue = r.period == 1 && self.step(r.start).kind == StepKind::Llm;
+            let monologue = r.period == 1 && self.steps[positions[0]].kind == StepKind::Llm;
             if positions.len() < fewest || monologue {
                 continue;
             }
             if positions[..r.period].iter().all(|&s| self.settings.allows(&self.steps[s].name, kind)) {
                 continue;
             }
-            let confirmed = self.same_results(positions, r.period);
-            found.push(Candidate::new(kind, r.period, positions.to_vec(), Some(fewest), confirmed));
+            found.push(Candidate::new(self.steps, kind, r.period, positions.to_vec(), Some(fewest)));
         }
     }
 
-    fn retries(&self, found: &mut Vec<Candidate>) {
-        let fewest = self.settings.retries.max(2);
-        let begins = |s: &Step| retries(s, self.settings);
-        let same = |a: &Step, b: &Step| b.failed && a.kind == b.kind && a.name == b.name && a.k2 == b.k2;
-        self.stretches(fewest, begins, same, |positions| {
-            found.push(Candidate::new(LoopKind::RetryStorm, 1, positions.to_vec(), Some(fewest), true));
-        });
-    }
-
-    fn monologues(&self, found: &mut Vec<Candidate>) {
-        let fewest = self.settings.monologue_turns.max(2);
-        let begins =
-            |s: &Step| s.kind == StepKind::Llm && !s.alone && !self.settings.allows(&s.name, LoopKind::Monologue);
-        // Compared with the first, not with the one before: outputs that drift away are no loop.
-        let same = |a: &Step, b: &Step| {
-            let equal = a.output_hash.is_some() && a.output_hash == b.output_hash;
-            let near = a.output_simhash.zip(b.output_simhash);
-            let near = near.is_some_and(|(a, b)| (a ^ b).count_ones() <= self.settings.simhash_bits);
-            b.kind == StepKind::Llm && !b.alone && (equal || near)
-        };
-        self.stretches(fewest, begins, same, |positions| {
-            let first = self.steps[positions[0]].output_hash;
-            let confirmed = first.is_some() && positions.iter().all(|&s| self.steps[s].output_hash == first);
-            found.push(Candidate::new(LoopKind::Monologue, 1, positions.to_vec(), Some(fewest), confirmed));
-        });
-    }
-
-    fn stagnations(&self, found: &mut Vec<Candidate>) {
-        let settings = self.settings;
-        let begins = |s: &Step| {
-            s.kind == StepKind::Tool
-                && s.k1.is_some()
-                && s.result_bytes.is_some_and(|b| b >= settings.stagnation_result_bytes)
-                && s.r.is_some_and(|r| !settings.acknowledgements.contains(&(s.name.to_string(), r)))
-                && !settings.allows(&s.name, LoopKind::Stagnation)
-        };
-        let same = |a: &Step, b: &Step| b.kind == a.kind && b.k1.is_some() && a.name == b.name && a.r == b.r;
-        self.stretches(settings.stagnation_calls, begins, same, |positions| {
-            let first = self.steps[positions[0]].k1;
-            if positions.iter().any(|&s| self.steps[s].k1 != first) {
-                found.push(Candidate::new(LoopKind::Stagnation, 1, positions.to_vec(), None, true));
+    fn stretches(&self, found: &mut Vec<Candidate>) {
+        for rule in Rule::ALL {
+            // A part of a stagnation may have equal arguments.
+            let shortest = (rule != Rule::Stagnation).then(|| rule.fewest(self.settings));
+            let mut open = None;
+            for (at, &s) in self.sequence.iter().enumerate() {
+                let step = &self.steps[s];
+                if let Some(ended) = rule.follow(&mut open, (at, step), self.settings, || step) {
+                    self.stretch(rule, &ended, shortest, found);
+                }
             }
-        });
+            if let Some(ended) = open {
+                self.stretch(rule, &ended, shortest, found);
+            }
+        }
+    }
+
+    fn stretch(&self, rule: Rule, ended: &Stretch<&Step>, shortest: Option<usize>, found: &mut Vec<Candidate>) {
+        if rule.confirmed(ended, self.settings).is_some() {
+            let positions = self.sequence[ended.start..ended.start + ended.len].to_vec();
+            found.push(Candidate::new(self.steps, rule.kind(), 1, positions, shortest));
+        }
     }
 
     /// Equal calls with other results: periods of one step or of several.
-    fn polling(&self, found: &mut Vec<Candidate>) {
+    fn polling(&self, polls: &Numbered, found: &mut Vec<Candidate>) {
         let fewest = self.settings.polls.max(2);
-        // Another try after a failure is no polling.
-        let polls = |s: &Step| {
-            s.kind == StepKind::Tool && !s.failed && s.r.is_some() && !self.settings.allows(&s.name, LoopKind::Polling)
-        };
-        let mut numbers = Numbers::new();
-        let symbols: Vec<u32> = self
-            .sequence
-            .iter()
-            .map(|&s| Some(&self.steps[s]).filter(|s| polls(s)))
-            .map(|step| numbers.of(step.and_then(|s| Some((&s.name, s.k1?)))))
-            .collect();
-        for r in repeated(&symbols, self.settings.max_period.max(1), fewest) {
+        for r in polls.repetitions(self.sequence.iter().copied(), self.settings.max_period.max(1), fewest) {
             let positions = &self.sequence[r.start..r.end];
-            if positions.len() >= fewest * r.period && !self.same_results(positions, r.period) {
-                found.push(Candidate::new(LoopKind::Polling, r.period, positions.to_vec(), None, true));
+            if positions.len() / r.period >= fewest && !same_results(self.steps, positions, r.period) {
+                found.push(Candidate::new(self.steps, LoopKind::Polling, r.period, positions.to_vec(), None));
             }
         }
     }
 
     fn near(&self, found: &mut Vec<Candidate>) {
-        let fewest = self.settings.near_repeats.max(2);
-        super::near::clusters(
-            self.sequence,
-            |at| self.step(at),
-            self.settings,
-            |members| {
-                let steps: Vec<usize> = members.iter().map(|&at| self.sequence[at]).collect();
-                let first = &self.steps[steps[0]];
-                let is_llm = first.kind == StepKind::Llm;
-                let confirmed = !is_llm && first.r.is_some() && steps.iter().all(|&s| self.steps[s].r == first.r);
-                let mut candidate = Candidate::new(LoopKind::NearRepeat, 1, steps, Some(fewest), confirmed);
-                candidate.is_llm = is_llm;
-                found.push(candidate);
-            },
-        );
+        if !self.sequence.iter().any(|&s| self.steps[s].words.is_some()) {
+            return;
+        }
+        let mut clusters = Clusters::default();
+        let mut members: Vec<(usize, usize)> = Vec::new();
+        for (at, &number) in self.sequence.iter().enumerate() {
+            let interrupted = at > 0 && number != self.sequence[at - 1] + 1;
+            let (place, step) = (Place { at, number, interrupted }, &self.steps[number]);
+            let cluster = clusters.follow(place, step, self.settings, || step);
+            members.extend(cluster.map(|c| (c.number, number)));
+        }
+        members.sort_unstable();
+        let shortest = self.settings.near_repeats.max(2);
+        for cluster in members.chunk_by(|a, b| a.0 == b.0) {
+            if are_enough(cluster.iter().map(|(_, s)| &self.steps[*s]), self.settings) {
+                let positions = cluster.iter().map(|(_, s)| *s).collect();
+                found.push(Candidate::new(self.steps, LoopKind::NearRepeat, 1, positions, Some(shortest)));
+            }
+        }
     }
 
     fn scattered(&self, found: &mut Vec<Candidate>) {
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        let mut index: HashMap<u32, usize, RandomState> = HashMap::default();
+        let (numbers, fewest) = (&self.equal.numbers, scattered::fewest(self.settings));
+        let mut calls: Vec<(u32, usize)> = Vec::new();
         for (at, &s) in self.sequence.iter().enumerate() {
-            let step = &self.steps[s];
-            let adjacent = at > 0 && self.symbols[self.sequence[at - 1]] == self.symbols[s];
-            let compared = step.kind == StepKind::Tool && step.k2.is_some();
-            if adjacent || !compared || self.settings.allows(&step.name, LoopKind::Scattered) {
-                continue;
+            let adjacent = at > 0 && numbers[self.sequence[at - 1]] == numbers[s];
+            if !adjacent && self.equal.count(s) >= fewest && self.steps[s].scatters(self.settings) {
+                calls.push((numbers[s], at));
             }
-            let group = *index.entry(self.symbols[s]).or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            });
-            groups[group].push(at);
         }
-        for group in groups {
-            if group.len() >= self.settings.scattered_far.max(2) {
-                self.push_scattered(&group, found);
-                continue;
-            }
-            let near = self.settings.scattered_near.max(2);
-            // Windows that overlap are one finding.
-            let mut open: Option<(usize, usize)> = None;
-            for start in 0..(group.len() + 1).saturating_sub(near) {
-                let end = start + near;
-                if group[end - 1] - group[start] >= self.settings.scattered_window {
-                    continue;
-                }
-                open = match open {
-                    Some((from, until)) if start < until => Some((from, end)),
-                    other => {
-                        if let Some((from, until)) = other {
-                            self.push_scattered(&group[from..until], found);
-                        }
-                        Some((start, end))
-                    }
-                };
-            }
-            if let Some((from, until)) = open {
-                self.push_scattered(&group[from..until], found);
+        calls.sort_unstable();
+        for group in calls.chunk_by(|a, b| a.0 == b.0).filter(|g| g.len() >= fewest) {
+            let at: Vec<usize> = group.iter().map(|(_, at)| *at).collect();
+            for range in scattered::loops_among(&at, self.settings) {
+                let positions = at[range].iter().map(|&at| self.sequence[at]).collect();
+                found.push(Candidate::new(self.steps, LoopKind::Scattered, 1, positions, None));
             }
         }
     }
-
-    fn push_scattered(&self, group: &[usize], found: &mut Vec<Candidate>) {
-        let positions: Vec<usize> = group.iter().map(|&at| self.sequence[at]).collect();
-        let confirmed = self.same_results(&positions, 1);
-        found.push(Candidate::new(LoopKind::Scattered, 1, positions, None, confirmed));
-    }
 }
 
-/// Whether a step may be one of a retry storm.
-pub(super) fn retries(step: &Step, settings: &Settings) -> bool {
-    step.kind != StepKind::Llm && step.failed && step.k2.is_some() && !settings.allows(&step.name, LoopKind::RetryStorm)
-}
-
-/// Agents that take turns. A turn is all that an agent did until another one acted.
-fn ping_pong(
-    steps: &[Step],
-    settings: &Settings,
-    symbols: &[u32],
-    part: std::ops::Range<usize>,
-    found: &mut Vec<Candidate>,
-) {
-    let mut turns: Vec<std::ops::Range<usize>> = Vec::new();
-    for i in part {
-        match turns.last_mut() {
-            Some(turn) if steps[turn.start].agent == steps[i].agent => turn.end = i + 1,
-            _ => turns.push(i..i + 1),
-        }
+fn ping_pong(steps: &[Step], settings: &Settings, part: Range<usize>, found: &mut Vec<Candidate>) {
+    let turns = turns(steps, part);
+    let fewest = turns::fewest(settings);
+    if turns.len() / 2 < fewest {
+        return;
     }
     let agent = |turn: usize| &steps[turns[turn].start].agent;
-    let mut numbers = Numbers::new();
-    let agents: Vec<u32> = (0..turns.len()).map(|t| numbers.of(Some(agent(t)))).collect();
+    let agents = Numbered::of(turns.iter().map(|t| Some(who(&steps[t.start]))));
     // What each turn did: equal turns of equal agents have equal steps.
-    let mut numbers = Numbers::new();
-    let done: Vec<u32> = turns.iter().map(|t| numbers.of(Some((&steps[t.start].agent, &symbols[t.clone()])))).collect();
-    for (turns_are, equal) in [(&agents, false), (&done, true)] {
-        for r in repeated(turns_are, settings.max_period.max(2), settings.handoff_periods.max(2)) {
+    let done = |turn: &Range<usize>| {
+        let identities = steps[turn.clone()].iter().map(|s| s.identity(settings.compare_results));
+        identities.fold(Some(who(&steps[turn.start])), with_step)
+    };
+    let done = Numbered::of(turns.iter().map(done));
+    for (turns_are, equal) in [(agents, false), (done, true)] {
+        for r in turns_are.repetitions(0..turns.len(), turns::max_period(settings), fewest) {
             let whole = (r.end - r.start) / r.period;
             let allowed = (r.start..r.start + r.period).all(|t| settings.allows(agent(t), LoopKind::HandoffPingPong));
-            if r.period < 2 || whole < settings.handoff_periods.max(2) || allowed {
+            if r.period < 2 || whole < fewest || allowed {
                 continue;
             }
             let covered = turns[r.start].start..turns[r.end - 1].end;
-            let known = steps[covered.clone()].iter().all(|s| s.outcome().is_some());
             let first_period = turns[r.start + r.period - 1].end - covered.start;
-            let covered: Vec<usize> = covered.collect();
-            let mut candidate = Candidate::new(LoopKind::HandoffPingPong, r.period, covered, None, equal && known);
+            let mut candidate = Candidate::new(steps, LoopKind::HandoffPingPong, r.period, covered.collect(), None);
             candidate.first_period = first_period;
             candidate.turns = r.end - r.start;
             candidate.turns_equal = equal;
+            candidate.confirmed = candidate.is_confirmed(steps);
             found.push(candidate);
         }
     }

@@ -5,93 +5,8 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::candidates::{Candidate, candidates};
-use super::{Settings, Step, StepKind};
+use super::{LoopKind, Settings, Severity, Step, StepKind};
 use crate::model::SpanId;
-
-/// What repeats. In order of preference where two kinds are otherwise equal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LoopKind {
-    /// The same call again and again, always failing.
-    RetryStorm,
-    /// The same call with the same result again and again.
-    ExactRepeat,
-    /// Several different steps, again and again.
-    Cycle,
-    /// The same LLM output again and again.
-    Monologue,
-    /// The same tool with other arguments gives the same answer again and again.
-    Stagnation,
-    /// The same call with the same result, with other steps between.
-    Scattered,
-    /// Calls with nearly equal arguments, or LLM turns that say nearly the same.
-    NearRepeat,
-    /// Agents take turns in the same order again and again.
-    HandoffPingPong,
-    /// The same call whose result changes: no loop.
-    Polling,
-}
-
-impl LoopKind {
-    /// All of them.
-    pub const ALL: [LoopKind; 9] = [
-        Self::RetryStorm,
-        Self::ExactRepeat,
-        Self::Cycle,
-        Self::Monologue,
-        Self::Stagnation,
-        Self::Scattered,
-        Self::NearRepeat,
-        Self::HandoffPingPong,
-        Self::Polling,
-    ];
-
-    /// The one of that name.
-    pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| k.as_str() == name)
-    }
-
-    /// Whether steps after the first period are wasted: of polling they are not.
-    pub fn is_waste(self) -> bool {
-        self != Self::Polling
-    }
-
-    /// Name in tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RetryStorm => "retry_storm",
-            Self::ExactRepeat => "exact_repeat",
-            Self::Cycle => "cycle",
-            Self::Monologue => "monologue",
-            Self::Stagnation => "stagnation",
-            Self::Scattered => "scattered",
-            Self::NearRepeat => "near_repeat",
-            Self::HandoffPingPong => "handoff_ping_pong",
-            Self::Polling => "polling",
-        }
-    }
-}
-
-/// How sure it is that a finding is a loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Severity {
-    /// Worth knowing, no loop: polling, and agents that take turns but do something new each time.
-    Info,
-    /// Likely a loop: results are not known, or arguments differ.
-    Warning,
-    /// A loop: arguments and results repeat.
-    High,
-}
-
-impl Severity {
-    /// Name in tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::High => "high",
-        }
-    }
-}
 
 /// A loop, from which step to which, and what it wasted.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,14 +76,11 @@ impl Finding {
 /// come by their first step.
 pub fn find(steps: &[Step], settings: &Settings) -> Vec<Finding> {
     let mut all = candidates(steps, settings);
-    all.sort_by_key(|c| {
-        let near = c.kind == LoopKind::NearRepeat;
-        (c.severity() == Severity::Info, near, std::cmp::Reverse(c.steps.len()), c.period, c.steps[0], c.kind)
-    });
+    all.sort_by_cached_key(Candidate::rank);
     let mut taken = vec![false; steps.len()];
     let mut kept: Vec<Candidate> = Vec::new();
     for mut candidate in all {
-        if candidate.keep_free(&taken) {
+        if candidate.keep_free(&taken, steps, settings) {
             for &s in &candidate.steps {
                 taken[s] = true;
             }

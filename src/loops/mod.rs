@@ -24,27 +24,44 @@
 //! # Rules
 //!
 //! Steps are compared by arguments *and* results: polling gets another answer each time and is no loop. A step without
-//! recorded arguments equals no other, so nothing is found by the name of a tool alone. No loop spans a user turn. A
-//! step belongs to one finding at most: candidates take their steps in the order of most steps, then smallest period,
-//! then earliest, those of severity info last. A repetition that lost steps to another finding is reported for its
-//! longest free part when that still reaches the threshold; candidates of other kinds that lost a step are dropped.
+//! recorded arguments equals no other, so nothing is found by the name of a tool alone. No loop spans a user turn. Each
+//! agent is looked at for itself, and each of several runs of it at the same time ([`Step::instance`]); only
+//! ping-pongs are about several.
+//!
+//! A step belongs to one finding at most. Candidates take their steps one after the other: near repeats after other
+//! loops, and those of severity info last; within that the one of most steps, then of the smallest period, then the
+//! earliest, and last by the order of [`LoopKind`]. One that lost steps to another finding is reported for a part of it, where that
+//! still reaches the threshold of its kind: retry storms, exact repeats, cycles and monologues for their longest free
+//! stretch (the earliest of several), near repeats for all steps that are free. Candidates of other kinds that lost a
+//! step are dropped. Whether a finding is confirmed is decided by the steps that are left.
+//!
+//! # Two forms
+//!
+//! [`find`] takes a whole run, [`Detector`] one step after the other, in bounded memory. Both take the time of a number
+//! of steps that depends on the settings only, for each step.
 
 mod candidates;
 mod detector;
 mod find;
+mod kind;
 mod near;
+mod periods;
 mod repetition;
 mod runaway;
+mod scattered;
 mod settings;
 mod step;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod text;
+mod turns;
 pub mod volatile;
 mod words;
 
 pub use detector::{Detector, Verdict};
-pub use find::{Finding, LoopKind, Severity, find};
+pub use find::{Finding, find};
+pub use kind::{LoopKind, Severity};
 pub use repetition::{Repetition, repetitions};
 pub use runaway::{RunawayLimit, runaway};
 pub use settings::Settings;

@@ -104,6 +104,12 @@ impl Settings {
         counts.into_iter().chain(others).min().unwrap_or(2).max(2)
     }
 
+    /// Whether a result is the usual acknowledgement of a tool.
+    pub(super) fn acknowledges(&self, tool: &str, result: u64) -> bool {
+        // The set is looked up with a text of its own, for which nothing is spent where there is none.
+        !self.acknowledgements.is_empty() && self.acknowledgements.contains(&(tool.to_string(), result))
+    }
+
     pub(super) fn allows(&self, tool: &str, kind: LoopKind) -> bool {
         self.allow.get(tool).is_some_and(|kinds| kinds.is_empty() || kinds.contains(&kind))
     }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::find::total;
 use super::words::Words;
+use super::{LoopKind, Settings};
 use crate::model::SpanId;
 
 /// What a step is.
@@ -95,25 +96,38 @@ impl Step {
         if self.kind == StepKind::Llm { self.output_hash } else { self.r }
     }
 
-    /// What makes two steps equal; `None` for a step that equals no other.
-    pub(super) fn identity(&self, with_results: bool) -> Option<Identity> {
-        let (key, outcome) = match self.kind {
+    /// Hash of what makes two steps equal, arguments and result; `None` for a step that equals no other.
+    pub(super) fn identity(&self, with_results: bool) -> Option<u64> {
+        match self.kind {
             // The input of an LLM grows with each turn: only the output can repeat.
-            StepKind::Llm if self.alone => return None,
-            StepKind::Llm => (self.output_hash?, None),
-            StepKind::Tool | StepKind::Handoff => (self.k2?, self.r.filter(|_| with_results)),
-        };
-        Some(Identity { kind: self.kind, name: Arc::clone(&self.name), key, outcome })
+            StepKind::Llm if self.alone => None,
+            StepKind::Llm => self.output_hash.map(|output| self.named(output, None)),
+            StepKind::Tool | StepKind::Handoff => self.k2.map(|k2| self.named(k2, self.r.filter(|_| with_results))),
+        }
     }
-}
 
-/// What makes two steps equal: arguments and result.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Identity {
-    kind: StepKind,
-    name: Arc<str>,
-    key: u64,
-    outcome: Option<u64>,
+    /// Hash of what makes two steps polls of the same; `None` for a step that polls nothing.
+    pub(super) fn poll(&self, settings: &Settings) -> Option<u64> {
+        // Another try after a failure is no polling.
+        let polls = self.kind == StepKind::Tool
+            && !self.failed
+            && self.r.is_some()
+            && !settings.allows(&self.name, LoopKind::Polling);
+        self.k1.filter(|_| polls).map(|k1| self.named(k1, None))
+    }
+
+    fn named(&self, key: u64, outcome: Option<u64>) -> u64 {
+        let mut fixed = [0; 18];
+        (fixed[0], fixed[1]) = (self.kind as u8, u8::from(outcome.is_some()));
+        fixed[2..10].copy_from_slice(&key.to_le_bytes());
+        fixed[10..].copy_from_slice(&outcome.unwrap_or_default().to_le_bytes());
+        xxh3_64_with_seed(self.name.as_bytes(), xxh3_64(&fixed))
+    }
+
+    /// Whether it may be one of several equal calls among other steps.
+    pub(super) fn scatters(&self, settings: &Settings) -> bool {
+        self.kind == StepKind::Tool && self.k2.is_some() && !settings.allows(&self.name, LoopKind::Scattered)
+    }
 }
 
 /// Hash of a call: kind, name and arguments as canonical JSON.

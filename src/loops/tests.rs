@@ -1,6 +1,9 @@
+//! One case of each kind, and what steps are made of.
+
+mod prefixes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::candidates::candidates;
 use super::*;
 use crate::model::SpanId;
 
@@ -173,65 +176,4 @@ fn runaways() {
     assert_eq!(runaway(&runs, true), Some(RunawayLimit { limit: 29.25 + 3.0 * 19.5, from_runs: true }));
     assert_eq!(runaway(&runs[..29], true), Some(RunawayLimit { limit: 100.0, from_runs: false }));
     assert_eq!(runaway(&runs[..29], false), None);
-}
-
-#[test]
-fn the_detector_says_what_the_whole_prefix_says() {
-    let mut state = 1u64;
-    let mut random = |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
-    let mut verdicts = BTreeMap::new();
-    for round in 0..3000 {
-        let length = 1 + random(40);
-        let letters = 1 + random(3);
-        let steps: Vec<Step> = (0..length)
-            .map(|_| {
-                let mut step = if random(12) == 0 { llm(random(2)) } else { tool("s", random(letters), 1) };
-                step.agent = if round % 3 == 0 && random(3) == 0 { "b".into() } else { "a".into() };
-                step.failed = random(4) != 0;
-                step.barrier = random(60) == 0;
-                if random(30) == 0 {
-                    step.r = None;
-                }
-                if random(50) == 0 {
-                    step.k2 = None;
-                }
-                step
-            })
-            .collect();
-        let settings = Settings {
-            max_period: 1 + random(12) as usize,
-            exact_repeats: 2 + random(9) as usize,
-            cycle_periods: 2 + random(2) as usize,
-            allow: if random(8) == 0 {
-                BTreeMap::from([("s".to_string(), BTreeSet::from([LoopKind::ExactRepeat]))])
-            } else {
-                BTreeMap::new()
-            },
-            ..Settings::default()
-        };
-        let mut detector = Detector::new(settings.clone());
-        for now in 0..steps.len() {
-            let kinds = [LoopKind::RetryStorm, LoopKind::ExactRepeat, LoopKind::Cycle];
-            let expected = candidates(&steps[..=now], &settings)
-                .into_iter()
-                .filter(|c| kinds.contains(&c.kind) && c.steps.last() == Some(&now))
-                .min_by_key(|c| (std::cmp::Reverse(c.steps.len()), c.period, c.kind))
-                .map(|c| Verdict {
-                    kind: c.kind,
-                    period: c.period,
-                    steps: c.steps.len(),
-                    first_step: c.steps[0],
-                    confirmed: c.confirmed,
-                });
-            let got = detector.push(&steps[now]);
-            assert_eq!(got, expected, "step {now} of {steps:?} with {settings:?}");
-            if let Some(verdict) = got {
-                *verdicts.entry(verdict.kind).or_insert(0) += 1;
-            }
-        }
-    }
-    assert!(verdicts.len() == 3 && verdicts.values().all(|&n| n > 100), "{verdicts:?}");
 }

@@ -73,6 +73,13 @@ impl Words {
         self.numbers == other.numbers
     }
 
+    /// Whether [`Words::likeness`] is at least `share`; mostly known before all words were compared.
+    pub(super) fn shares(&self, other: &Words, share: f64) -> bool {
+        let (few, many) = (self.len().min(other.len()), self.len().max(other.len()));
+        // At best all words of the shorter text are in the longer one.
+        (few as f64) >= share * (many as f64) && self.likeness(other) >= share
+    }
+
     /// Jaccard similarity: the share of words that both have, of those that either has; 1 when neither has any. Of
     /// long texts an estimate.
     pub fn likeness(&self, other: &Words) -> f64 {

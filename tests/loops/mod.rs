@@ -2,6 +2,7 @@
 //! captures, labelled runs.
 
 mod captures;
+mod findings;
 mod labelled;
 mod oracle;
 mod planted;

@@ -10,7 +10,7 @@ fn has_period(stretch: &[u32], period: usize) -> bool {
 }
 
 /// Tries every stretch: its smallest period fits in it twice, and no longer stretch has that period.
-fn by_definition(symbols: &[u32], max_period: usize) -> Vec<Repetition> {
+pub(super) fn by_definition(symbols: &[u32], max_period: usize) -> Vec<Repetition> {
     let mut found = Vec::new();
     for start in 0..symbols.len() {
         for end in start + 2..=symbols.len() {
