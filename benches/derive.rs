@@ -1,7 +1,7 @@
 //! Derives the traces of an OTLP file, from batches in memory.
 //!
 //! `SPANFILE_BENCH_DATA` names the file; else the captures in `testdata` are used, repeated. Prints time per span of
-//! making the rows, and of that and deriving from them; sealing does both.
+//! making the rows, of that and deriving from them without looking for loops, and of all, which is what sealing does.
 
 #![allow(clippy::expect_used, reason = "a benchmark without its data has nothing to say")]
 
@@ -14,11 +14,14 @@ use arrow::array::AsArray;
 use spanfile::batch::{BatchBuilder, SpanBatch};
 use spanfile::derive::{BatchRows, Deriver, SpanRow};
 use spanfile::ingest::{BoxError, Refusal, Reject, Sink, ingest};
+use spanfile::loops::Settings;
 use spanfile::model::{LogRecord, Resource, Scope, Span};
 
 /// Text of a batch, so that its offsets hold.
 const BATCH_BYTES: usize = 256 << 20;
 const ROUNDS: u32 = 5;
+/// More often than anything is repeated.
+const NEVER: usize = 1_000_000_000;
 
 #[derive(Default)]
 struct Build {
@@ -87,18 +90,22 @@ fn main() {
             (row.start_time, row.span_id)
         });
     }
+    // No call is made that often: nothing is looked at.
+    let never =
+        Settings { stagnation_calls: NEVER, scattered_near: NEVER, scattered_far: NEVER, ..Settings::default() };
+    let mut without_loops = Deriver::with_loop_settings(never.with_min_repeats(NEVER));
     let mut deriver = Deriver::default();
     let mut rows: Vec<SpanRow<'_>> = Vec::new();
-    let mut measure = |what: &str, derives: bool| {
+    let mut measure = |what: &str, deriver: Option<&mut Deriver>| {
+        let mut deriver = deriver;
         let (wall, cpu, mut spans) = (Instant::now(), cpu_time(), 0u64);
         for places in (0..ROUNDS).flat_map(|_| traces.values()) {
             rows.clear();
             rows.extend(places.iter().map(|&(b, i)| columns[b].row(i)));
             spans += rows.len() as u64;
-            if derives {
-                black_box(deriver.derive(black_box(&rows), &[]));
-            } else {
-                black_box(&rows);
+            match &mut deriver {
+                Some(deriver) => _ = black_box(deriver.derive(black_box(&rows), &[])),
+                None => _ = black_box(&rows),
             }
         }
         let nanos = |d: Duration| d.as_secs_f64() * 1e9 / spans as f64;
@@ -107,8 +114,9 @@ fn main() {
     };
     let spans: usize = traces.values().map(Vec::len).sum();
     println!("{} traces of {:.1} spans", traces.len(), spans as f64 / traces.len() as f64);
-    measure("rows", false);
-    measure("rows and deriving", true);
+    measure("rows", None);
+    measure("rows and deriving without loops", Some(&mut without_loops));
+    measure("rows and deriving", Some(&mut deriver));
 }
 
 /// CPU time of this process so far; `None` where the system does not say.

@@ -183,7 +183,7 @@ fn the_verb_shows_the_worst_first() {
     let lines: Vec<&str> = shown.out.lines().collect();
     assert!(lines[0].starts_with("2 loops in 2 of 2 runs; wasted "), "{}", shown.out);
     assert!(lines[2].starts_with("high      exact repeat") && lines[2].contains("9 × lookup_order"), "{}", shown.out);
-    assert!(lines[3].contains("handoff ping pong") && lines[3].contains("triage, orders"), "{}", shown.out);
+    assert!(lines[3].contains("handoff ping pong") && lines[3].contains("3 × triage, orders"), "{}", shown.out);
     let json = run(&["loops", text(&path), "-jsonl", "--top", "1"]);
     assert!(json.out.lines().count() == 1 && json.out.contains("\"wasted_cost_usd\":0.0003786"), "{}", json.out);
     assert_eq!(run(&["loops", text(&path), "--kind", "circle"]).code, 2);

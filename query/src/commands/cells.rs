@@ -2,7 +2,7 @@
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use spanfile::schema::{USD_PRECISION, USD_SCALE};
 use spanfile_query::{QueryError, Result};
 
@@ -23,6 +23,10 @@ pub(super) fn texts(batch: &RecordBatch, name: &str) -> Result<Vec<Option<String
 
 pub(super) fn ints(batch: &RecordBatch, name: &str) -> Result<Vec<Option<i64>>> {
     Ok(column(batch, name, &DataType::Int64)?.as_primitive::<Int64Type>().iter().collect())
+}
+
+pub(super) fn doubles(batch: &RecordBatch, name: &str) -> Result<Vec<Option<f64>>> {
+    Ok(column(batch, name, &DataType::Float64)?.as_primitive::<Float64Type>().iter().collect())
 }
 
 pub(super) fn flags(batch: &RecordBatch, name: &str) -> Result<Vec<Option<bool>>> {

@@ -10,7 +10,7 @@ use spanfile_query::{Engine, QueryError, Result, expand};
 use tokio::sync::Notify;
 use unicode_width::UnicodeWidthStr;
 
-use super::cells::{flags, ints, texts, usd};
+use super::cells::{doubles, flags, ints, texts, usd};
 use super::drawing::{Look, Paint, cut, decimals, dollars, folded, grouped, padded, printable, time};
 use super::query::{engine_options, output, parquet_path, runtime, watch_interrupts};
 use super::{exit, output_error, run_loops};
@@ -155,8 +155,8 @@ impl Table {
         let [severity, kind, agent, repeated, run] =
             ["severity", "kind", "agent_name", "repeated", "trace_id"].map(|c| texts(b, c));
         let (severity, kind, agent, repeated, run) = (severity?, kind?, agent?, repeated?, run?);
-        let (first, last, steps) = (ints(b, "first_step")?, ints(b, "last_step")?, ints(b, "steps")?);
-        let (period, tokens, ns) = (ints(b, "period")?, ints(b, "wasted_tokens")?, ints(b, "wasted_ns")?);
+        let (first, last, repeats) = (ints(b, "first_step")?, ints(b, "last_step")?, doubles(b, "repeats")?);
+        let (tokens, ns) = (ints(b, "wasted_tokens")?, ints(b, "wasted_ns")?);
         let (usd, complete) = (usd(b, "wasted_cost_usd")?, flags(b, "cost_complete")?);
         let digits = decimals(usd.iter().flatten().copied());
         for i in 0..b.num_rows() {
@@ -166,15 +166,9 @@ impl Table {
                 "warning" => Paint::Doubtful,
                 _ => Paint::Heading,
             };
-            let times = match (steps[i], period[i]) {
-                (Some(steps), Some(1)) => format!("{steps}"),
-                // Of a ping-pong a period is several steps, of which turns have any number.
-                _ if kind[i].as_deref() == Some("handoff_ping_pong") => String::new(),
-                (Some(steps), Some(period)) if period > 0 => format!("{:.1}", steps as f64 / period as f64),
-                _ => String::new(),
-            };
+            let times = repeats[i].map(|n| if n.fract() == 0.0 { format!("{n}") } else { format!("{n:.1}") });
             let what = names(repeated[i].as_deref().unwrap_or_default());
-            let what = if times.is_empty() { what } else { format!("{times} × {what}") };
+            let what = times.map_or_else(|| what.clone(), |times| format!("{times} × {what}"));
             let cost = usd[i].map(|u| {
                 let least = if complete[i] == Some(false) { "≥ " } else { "" };
                 format!("{least}{}", dollars(u, digits, false))
