@@ -6,7 +6,7 @@
 -- repeated: JSON array of what repeats: tools, models, or agents of a ping-pong.
 -- runs [runs]: Runs with such a loop.
 -- run_share: Their share of the runs that the agent took part in, of all runs where agent_name is NULL.
--- loops [loops]: Loops.
+-- loops: Loops.
 -- steps [steps]: Steps of the loops.
 -- most_repeats: Most periods of one loop.
 -- wasted_tokens [tokens]: Tokens after the first period of each.

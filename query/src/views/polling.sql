@@ -4,7 +4,7 @@
 -- loop_number: Number among the loops of the run, from 1.
 -- agent_name: Agent at work.
 -- repeated: JSON array of the tools.
--- period [steps]: Calls that repeat.
+-- period: Calls that repeat.
 -- calls [steps]: How many calls there were.
 -- repeats: How many periods.
 -- first_step: Number of the first call in the run.

@@ -4,8 +4,8 @@
 -- agent_name: Agent at work.
 -- tool_name: Tool.
 -- args_hash: Hash of the arguments in canonical form.
--- attempts [calls]: How often it was called with them.
--- failures [calls]: How often it failed.
+-- attempts: How often it was called with them.
+-- failures: How often it failed.
 -- recovered: Whether the last attempt did not fail.
 -- error_type: Class of the first error.
 -- error_message: Message of the first error.

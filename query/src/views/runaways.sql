@@ -5,13 +5,13 @@
 -- agent_name: First agent of the run.
 -- reason: steps, cost, or both.
 -- steps [steps]: Steps of the run.
--- steps_limit [steps]: From which number on it is a runaway.
+-- steps_limit: From which number on it is a runaway.
 -- cost_usd [USD]: Cost of the run, as far as it is known.
 -- cost_limit_usd [USD]: From which cost on it is a runaway; NULL where fewer than 30 runs of the agent have a cost.
 -- agent_runs [runs]: Runs of the agent.
--- median_steps [steps]: Median of their steps.
+-- median_steps: Median of their steps.
 -- median_cost_usd [USD]: Median of their costs.
--- loops [loops]: Loops in the run that are more than information.
+-- loops: Loops in the run that are more than information.
 -- wasted_tokens [tokens]: Tokens that those wasted.
 -- start_time: When it started.
 SELECT r.trace_id, r.agent_name,
