@@ -73,38 +73,52 @@ impl Words {
         self.numbers == other.numbers
     }
 
-    /// Whether [`Words::likeness`] is at least `share`; mostly known before all words were compared.
-    pub(super) fn shares(&self, other: &Words, share: f64) -> bool {
-        let (few, many) = (self.len().min(other.len()), self.len().max(other.len()));
-        // At best all words of the shorter text are in the longer one.
-        (few as f64) >= share * (many as f64) && self.likeness(other) >= share
-    }
-
     /// Jaccard similarity: the share of words that both have, of those that either has; 1 when neither has any. Of
     /// long texts an estimate.
     pub fn likeness(&self, other: &Words) -> f64 {
-        let (mut a, mut b) = (self.sample.iter().peekable(), other.sample.iter().peekable());
-        // Of samples that were cut, only the smallest of the union are a fair sample of it.
-        let most = if self.len() == KEPT || other.len() == KEPT { KEPT } else { usize::MAX };
-        let (mut both, mut either) = (0u32, 0u32);
-        while (either as usize) < most {
-            let order = match (a.peek(), b.peek()) {
-                (Some(x), Some(y)) => x.cmp(y),
-                (Some(_), None) => std::cmp::Ordering::Less,
-                (None, Some(_)) => std::cmp::Ordering::Greater,
-                (None, None) => break,
-            };
-            if order.is_le() {
-                a.next();
-            }
-            if order.is_ge() {
-                b.next();
-            }
-            both += u32::from(order.is_eq());
-            either += 1;
-        }
-        if either == 0 { 1.0 } else { f64::from(both) / f64::from(either) }
+        self.shared(other, usize::MAX).map_or(0.0, share)
     }
+
+    /// Whether [`Words::likeness`] is at least `least`: mostly known before all words were compared.
+    pub(super) fn is_like(&self, other: &Words, least: f64) -> bool {
+        let (few, many) = (self.len().min(other.len()), self.len().max(other.len()));
+        // At best, all words of the shorter text are in the longer one.
+        if share((few, many)) < least {
+            return false;
+        }
+        // With m words in one text only, of s in both together, the share is (s - m) / (s + m); of samples that were
+        // cut, it is (k - m) / k.
+        let misses = if many == KEPT {
+            KEPT as f64 * (1.0 - least)
+        } else {
+            (few + many) as f64 * (1.0 - least) / (1.0 + least)
+        };
+        // One more, for what was lost to rounding: the share itself decides.
+        self.shared(other, misses as usize + 1).is_some_and(|counts| share(counts) >= least)
+    }
+
+    /// How many words both have, and how many either has; `None` when more than `misses` are in one of them only.
+    fn shared(&self, other: &Words, misses: usize) -> Option<(usize, usize)> {
+        let (a, b) = (&*self.sample, &*other.sample);
+        // Of samples that were cut, only the smallest of the union are a fair sample of it.
+        let most = if a.len() == KEPT || b.len() == KEPT { KEPT } else { usize::MAX };
+        let (mut i, mut j, mut both) = (0, 0, 0);
+        while i < a.len() && j < b.len() && i + j - both < most {
+            let (x, y) = (a[i], b[j]);
+            i += usize::from(x <= y);
+            j += usize::from(y <= x);
+            both += usize::from(x == y);
+            if i + j - 2 * both > misses {
+                return None;
+            }
+        }
+        let rest = if i < a.len() { a.len() - i } else { b.len() - j };
+        Some((both, (i + j - both + rest).min(most)))
+    }
+}
+
+fn share((both, either): (usize, usize)) -> f64 {
+    if either == 0 { 1.0 } else { both as f64 / either as f64 }
 }
 
 /// Similarity hash of a text's pairs of words (Charikar, "Similarity estimation techniques from rounding algorithms",
@@ -142,6 +156,24 @@ mod tests {
     #[test]
     fn stop_words_are_sorted() {
         assert!(STOP.is_sorted());
+    }
+
+    #[test]
+    fn an_early_answer_is_the_same() {
+        let mut yes = 0;
+        for a in [0, 1, 3, 8, 20, 127, 128, 300] {
+            for b in [0, 1, 2, 5, 9, 64, 127, 128, 129, 900] {
+                for both in [0, 1, 3, 7, 60, 120, 128, 280] {
+                    let text = |range: std::ops::Range<u32>| range.map(|i| format!("w{i} ")).collect::<String>();
+                    let (x, y) = (Words::of(&text(0..a)), Words::of(&text(a.max(both) - both..a.max(both) - both + b)));
+                    for least in [0.0, 0.25, 0.4, 0.5, 0.7, 1.0, x.likeness(&y)] {
+                        assert_eq!(x.is_like(&y, least), x.likeness(&y) >= least, "{a} {b} {both} {least}");
+                        yes += usize::from(x.is_like(&y, least));
+                    }
+                }
+            }
+        }
+        assert!((1000..3000).contains(&yes), "{yes}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod captures;
 mod findings;
 mod labelled;
+mod million;
 mod oracle;
 mod planted;
 mod properties;
