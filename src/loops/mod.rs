@@ -30,15 +30,15 @@
 //!
 //! A step belongs to one finding at most. Candidates take their steps one after the other: near repeats after other
 //! loops, and those of severity info last; within that the one of most steps, then of the smallest period, then the
-//! earliest, and last by the order of [`LoopKind`]. One that lost steps to another finding is reported for a part of it, where that
-//! still reaches the threshold of its kind: retry storms, exact repeats, cycles and monologues for their longest free
-//! stretch (the earliest of several), near repeats for all steps that are free. Candidates of other kinds that lost a
-//! step are dropped. Whether a finding is confirmed is decided by the steps that are left.
+//! earliest, and last by the order of [`LoopKind`]. One that lost steps to another finding is reported for a part of it,
+//! where that still reaches the threshold of its kind: retry storms, exact repeats, cycles and monologues for their
+//! longest free stretch (the earliest of several), near repeats for all steps that are free. Candidates of other kinds
+//! that lost a step are dropped. Whether a finding is confirmed is decided by the steps that are left.
 //!
 //! # Two forms
 //!
-//! [`find`] takes a whole run, [`Detector`] one step after the other, in bounded memory. Both take the time of a number
-//! of steps that depends on the settings only, for each step.
+//! [`find`] takes a whole run, [`Detector`] one step after the other, in bounded memory. The time of both is linear in the
+//! number of steps; the longest period and the window of scattered calls are the factor.
 
 mod candidates;
 mod detector;

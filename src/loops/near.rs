@@ -135,8 +135,8 @@ fn near(a: &Step, b: &Step, settings: &Settings) -> bool {
     }
     let comparable = x.len().min(y.len()) >= FEWEST_WORDS;
     match a.kind {
-        StepKind::Llm => comparable && x.shares(y, settings.near_output_likeness),
-        _ if a.failed && b.failed => x.shares(y, FAILED_LIKENESS),
-        _ => comparable && x.same_numbers(y) && x.shares(y, settings.near_argument_likeness),
+        StepKind::Llm => comparable && x.is_like(y, settings.near_output_likeness),
+        _ if a.failed && b.failed => x.is_like(y, FAILED_LIKENESS),
+        _ => comparable && x.same_numbers(y) && x.is_like(y, settings.near_argument_likeness),
     }
 }

@@ -73,7 +73,10 @@ impl Periods {
         }
         if item.symbol.is_some() {
             for (run, before) in self.runs.iter_mut().zip(&self.recent) {
-                *run = run.then(before, &item);
+                // Mostly nothing matches, nor did before.
+                if run.matched > 0 || item.symbol == before.symbol {
+                    *run = run.then(before, &item);
+                }
             }
         }
         self.recent.truncate(max_period.saturating_sub(1));

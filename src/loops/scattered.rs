@@ -8,10 +8,11 @@ use super::Settings;
 /// What of the calls that are equal is a loop, as ranges of them. `at` are their positions among the steps of the
 /// agent, ascending.
 pub(super) fn loops_among(at: &[usize], settings: &Settings) -> Vec<Range<usize>> {
-    if at.len() >= far(settings) {
-        return vec![0..at.len()];
-    }
     let mut found: Vec<Range<usize>> = Vec::new();
+    if at.len() >= far(settings) {
+        found.push(0..at.len());
+        return found;
+    }
     for (start, window) in at.windows(near(settings)).enumerate() {
         if window[window.len() - 1] - window[0] >= settings.scattered_window {
             continue;

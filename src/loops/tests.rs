@@ -110,6 +110,19 @@ fn handoff_ping_pong() {
 }
 
 #[test]
+fn the_earliest_of_the_longest_free_parts_is_reported() {
+    let turn = |agent: &str| Step { agent: agent.into(), ..tool("work", 1, 1) };
+    let mut steps = vec![turn("a"); 4];
+    // Taken by the ping-pong, which has more steps than all calls of `a`.
+    (0..8).for_each(|_| steps.extend([turn("b"), turn("a")]));
+    steps.push(turn("b"));
+    steps.extend(vec![turn("a"); 4]);
+    let found = find(&timed(steps), &Settings::default());
+    let told: Vec<_> = found.iter().map(|f| (f.kind, f.first_step, f.last_step)).collect();
+    assert_eq!(told, [(LoopKind::ExactRepeat, 0, 3), (LoopKind::HandoffPingPong, 4, 20)]);
+}
+
+#[test]
 fn monologue_by_hash_or_similarity() {
     let mut steps = vec![llm(5); 3];
     assert_eq!((one(steps.clone()).kind, one(steps.clone()).confirmed), (LoopKind::Monologue, true));

@@ -15,6 +15,9 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Most words that are kept: of longer texts those of the smallest hashes, which are a fair sample of both texts.
 const KEPT: usize = 128;
 
+/// Words from which on a text is a long one.
+const LONG: usize = 32;
+
 /// Words that say nothing of what a text is about.
 const STOP: [&str; 32] = [
     "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "i", "in", "is", "it", "its", "my", "now", "of",
@@ -27,6 +30,8 @@ const STOP: [&str; 32] = [
 pub struct Words {
     /// Hashes, ascending.
     sample: Arc<[u32]>,
+    /// Of long texts, which bits of 512 any of the words sets: tells most pairs apart without a look at the words.
+    bits: Option<Arc<[u64; 8]>>,
     /// Hash of the words that hold digits, whatever their order.
     numbers: u64,
 }
@@ -55,7 +60,14 @@ impl Words {
         numbers.sort_unstable();
         numbers.dedup();
         let bytes: Vec<[u8; 8]> = numbers.into_iter().map(u64::to_le_bytes).collect();
-        Words { sample: sample.into(), numbers: xxh3_64(bytes.as_flattened()) }
+        let bits = (sample.len() >= LONG).then(|| {
+            let mut bits = [0; 8];
+            for word in &sample {
+                bits[(word >> 6 & 7) as usize] |= 1 << (word & 63);
+            }
+            Arc::new(bits)
+        });
+        Words { sample: sample.into(), bits, numbers: xxh3_64(bytes.as_flattened()) }
     }
 
     /// How many different words there are, up to 128.
@@ -73,38 +85,65 @@ impl Words {
         self.numbers == other.numbers
     }
 
-    /// Whether [`Words::likeness`] is at least `share`; mostly known before all words were compared.
-    pub(super) fn shares(&self, other: &Words, share: f64) -> bool {
-        let (few, many) = (self.len().min(other.len()), self.len().max(other.len()));
-        // At best all words of the shorter text are in the longer one.
-        (few as f64) >= share * (many as f64) && self.likeness(other) >= share
-    }
-
     /// Jaccard similarity: the share of words that both have, of those that either has; 1 when neither has any. Of
     /// long texts an estimate.
     pub fn likeness(&self, other: &Words) -> f64 {
-        let (mut a, mut b) = (self.sample.iter().peekable(), other.sample.iter().peekable());
-        // Of samples that were cut, only the smallest of the union are a fair sample of it.
-        let most = if self.len() == KEPT || other.len() == KEPT { KEPT } else { usize::MAX };
-        let (mut both, mut either) = (0u32, 0u32);
-        while (either as usize) < most {
-            let order = match (a.peek(), b.peek()) {
-                (Some(x), Some(y)) => x.cmp(y),
-                (Some(_), None) => std::cmp::Ordering::Less,
-                (None, Some(_)) => std::cmp::Ordering::Greater,
-                (None, None) => break,
-            };
-            if order.is_le() {
-                a.next();
-            }
-            if order.is_ge() {
-                b.next();
-            }
-            both += u32::from(order.is_eq());
-            either += 1;
-        }
-        if either == 0 { 1.0 } else { f64::from(both) / f64::from(either) }
+        self.shared(other, usize::MAX).map_or(0.0, share)
     }
+
+    /// Whether [`Words::likeness`] is at least `least`: mostly known before all words were compared.
+    pub(super) fn is_like(&self, other: &Words, least: f64) -> bool {
+        let (few, many) = (self.len().min(other.len()), self.len().max(other.len()));
+        // At best, all words of the shorter text are in the longer one.
+        if share((few, many)) < least || share(self.most_shared(other)) < least {
+            return false;
+        }
+        // With m words in one text only, of s in both together, the share is (s - m) / (s + m); of samples that were
+        // cut, it is (k - m) / k.
+        let misses = if many == KEPT {
+            KEPT as f64 * (1.0 - least)
+        } else {
+            (few + many) as f64 * (1.0 - least) / (1.0 + least)
+        };
+        // One more, for what was lost to rounding: the share itself decides.
+        self.shared(other, misses as usize + 1).is_some_and(|counts| share(counts) >= least)
+    }
+
+    /// Of samples that were cut, only the smallest of the union are a fair sample of it.
+    fn most(&self, other: &Words) -> usize {
+        if self.len().max(other.len()) == KEPT { KEPT } else { usize::MAX }
+    }
+
+    /// A bound of [`Words::shared`]: each bit that only one text sets is of a word that only one text has.
+    fn most_shared(&self, other: &Words) -> (usize, usize) {
+        let all = self.len() + other.len();
+        let Some((a, b)) = self.bits.as_ref().zip(other.bits.as_ref()) else { return (all, all) };
+        let apart: u32 = a.iter().zip(b.iter()).map(|(x, y)| (x ^ y).count_ones()).sum();
+        let both = (all - apart as usize) / 2;
+        (both, (all - both).min(self.most(other)))
+    }
+
+    /// How many words both have, and how many either has; `None` when more than `misses` are in one of them only.
+    fn shared(&self, other: &Words, misses: usize) -> Option<(usize, usize)> {
+        let (a, b) = (&*self.sample, &*other.sample);
+        let most = self.most(other);
+        let (mut i, mut j, mut both) = (0, 0, 0);
+        while i < a.len() && j < b.len() && i + j - both < most {
+            let (x, y) = (a[i], b[j]);
+            i += usize::from(x <= y);
+            j += usize::from(y <= x);
+            both += usize::from(x == y);
+            if i + j - 2 * both > misses {
+                return None;
+            }
+        }
+        let rest = if i < a.len() { a.len() - i } else { b.len() - j };
+        Some((both, (i + j - both + rest).min(most)))
+    }
+}
+
+fn share((both, either): (usize, usize)) -> f64 {
+    if either == 0 { 1.0 } else { both as f64 / either as f64 }
 }
 
 /// Similarity hash of a text's pairs of words (Charikar, "Similarity estimation techniques from rounding algorithms",
@@ -142,6 +181,24 @@ mod tests {
     #[test]
     fn stop_words_are_sorted() {
         assert!(STOP.is_sorted());
+    }
+
+    #[test]
+    fn an_early_answer_is_the_same() {
+        let mut yes = 0;
+        for a in [0, 1, 3, 8, 40, 127, 128, 300] {
+            for b in [0, 1, 2, 5, 9, 33, 64, 127, 128, 129, 900] {
+                for both in [0, 1, 3, 7, 60, 120, 128, 280] {
+                    let text = |range: std::ops::Range<u32>| range.map(|i| format!("w{i} ")).collect::<String>();
+                    let (x, y) = (Words::of(&text(0..a)), Words::of(&text(a.max(both) - both..a.max(both) - both + b)));
+                    for least in [0.0, 0.25, 0.4, 0.5, 0.7, 1.0, x.likeness(&y)] {
+                        assert_eq!(x.is_like(&y, least), x.likeness(&y) >= least, "{a} {b} {both} {least}");
+                        yes += usize::from(x.is_like(&y, least));
+                    }
+                }
+            }
+        }
+        assert!((1000..3000).contains(&yes), "{yes}");
     }
 
     #[test]

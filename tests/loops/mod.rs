@@ -1,12 +1,14 @@
-//! Loops: repetitions against an oracle that shares nothing with the code, planted loops, properties of findings, real
-//! captures, labelled runs.
+//! Loops: repetitions and findings against oracles that share nothing with the code, planted loops, runs of a million
+//! steps, properties of findings, real captures, labelled runs.
 
 mod captures;
 mod findings;
 mod labelled;
+mod million;
 mod oracle;
 mod planted;
 mod properties;
+mod runs;
 mod stored;
 
 use spanfile::loops::{Step, StepKind, key};

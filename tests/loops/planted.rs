@@ -1,6 +1,6 @@
 //! Loops planted among steps that never repeat: all are found, nothing else is.
 
-use spanfile::loops::{LoopKind, Settings, Step, StepKind, find, repetitions};
+use spanfile::loops::{LoopKind, Settings, Step, StepKind, find};
 
 use super::{Random, call};
 
@@ -59,28 +59,4 @@ fn batches_pages_and_two_failures_are_no_loops() {
     steps.push(Step::new("agent", StepKind::Llm, "model"));
     let loops = find(&steps, &Settings::default()).into_iter().filter(|f| f.kind != LoopKind::Polling);
     assert_eq!(loops.count(), 0);
-}
-
-#[test]
-fn a_million_steps() {
-    let n = 1_000_000;
-    let mut random = Random(4);
-    let symbols: Vec<u32> = (0..n).map(|_| random.below(4) as u32).collect();
-    let started = std::time::Instant::now();
-    let count = repetitions(&symbols, 64).len();
-    println!("repetitions of {n} random symbols: {count} in {:?}", started.elapsed());
-    assert!(count > n / 10);
-
-    let mut last = 0;
-    let shapes: [(&str, &dyn Fn(usize) -> u64); 3] =
-        [("equal", &|_| 0), ("distinct", &|i| i as u64), ("alternating", &|i| i as u64 % 2)];
-    for (name, argument) in shapes {
-        let steps: Vec<Step> = (0..n).map(|i| call(i, "tool", argument(i), argument(i))).collect();
-        let started = std::time::Instant::now();
-        let found = find(&steps, &Settings::default());
-        println!("find in {n} {name} steps: {} in {:?}", found.len(), started.elapsed());
-        assert_eq!(found.len(), usize::from(name != "distinct"));
-        last += found.iter().map(|f| f.last_step).sum::<usize>();
-    }
-    assert_eq!(last, 2 * (n - 1));
 }

@@ -66,7 +66,7 @@ impl Conversation {
     }
 
     /// How many messages came from users.
-    pub(super) fn from_users(&self) -> usize {
+    pub(super) fn user_messages(&self) -> usize {
         self.roles.iter().filter(|r| **r == Role::User).count()
     }
 
@@ -153,7 +153,7 @@ mod tests {
         ] {
             let c = Conversation::of(input).unwrap();
             assert_eq!(
-                (c.from_users(), c.last_of_user().as_deref(), c.has_answers()),
+                (c.user_messages(), c.last_of_user().as_deref(), c.has_answers()),
                 (users, last, answers),
                 "{input}"
             );

@@ -88,7 +88,7 @@ fn user_spoke(run: &Run<'_, '_>, before: &Turn<'_>, turn: &Turn<'_>, after: Opti
     let Some(now) = &turn.conversation else { return false };
     let Some(said) = now.last_of_user() else { return false };
     let earlier = before.conversation.as_ref();
-    let more = earlier.is_none_or(|c| now.from_users() > c.from_users());
+    let more = earlier.is_none_or(|c| now.user_messages() > c.user_messages());
     let same_run = turn.of_run != NONE && turn.of_run == before.of_run;
     let other = earlier.and_then(Conversation::last_of_user).is_none_or(|last| last != said);
     if !more && (same_run || !other) {
