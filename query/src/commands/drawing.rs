@@ -150,11 +150,14 @@ pub(super) fn folded(text: &str, width: usize, indent: usize) -> String {
 
 /// Nanoseconds for people.
 pub(super) fn time(ns: i64) -> String {
-    match ns {
-        ..1_000_000 => format!("{:.0} µs", ns as f64 / 1e3),
-        ..1_000_000_000 => format!("{:.0} ms", ns as f64 / 1e6),
-        ..60_000_000_000 => format!("{:.1} s", ns as f64 / 1e9),
-        _ => format!("{}:{:02} min", ns / 60_000_000_000, ns / 1_000_000_000 % 60),
+    if ns < 1_000_000 {
+        format!("{:.0} µs", ns as f64 / 1e3)
+    } else if ns < 1_000_000_000 {
+        format!("{:.0} ms", ns as f64 / 1e6)
+    } else if ns < 60_000_000_000 {
+        format!("{:.1} s", ns as f64 / 1e9)
+    } else {
+        format!("{}:{:02} min", ns / 60_000_000_000, ns / 1_000_000_000 % 60)
     }
 }
 
