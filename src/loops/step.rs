@@ -96,13 +96,16 @@ impl Step {
         if self.kind == StepKind::Llm { self.output_hash } else { self.r }
     }
 
-    /// Hash of what makes two steps equal, arguments and result; `None` for a step that equals no other.
+    /// Hash of what makes two steps equal, arguments, status and result; `None` for a step that equals no other.
     pub(super) fn identity(&self, with_results: bool) -> Option<u64> {
         match self.kind {
             // The input of an LLM grows with each turn: only the output can repeat.
             StepKind::Llm if self.alone => None,
-            StepKind::Llm => self.output_hash.map(|output| self.named(output, None)),
-            StepKind::Tool | StepKind::Handoff => self.k2.map(|k2| self.named(k2, self.r.filter(|_| with_results))),
+            StepKind::Llm => self.output_hash.map(|output| self.named(output, None, false)),
+            // A try that failed and one that did not are two things, whatever else is compared.
+            StepKind::Tool | StepKind::Handoff => {
+                self.k2.map(|k2| self.named(k2, self.r.filter(|_| with_results), self.failed))
+            }
         }
     }
 
@@ -113,12 +116,12 @@ impl Step {
             && !self.failed
             && self.r.is_some()
             && !settings.allows(&self.name, LoopKind::Polling);
-        self.k1.filter(|_| polls).map(|k1| self.named(k1, None))
+        self.k1.filter(|_| polls).map(|k1| self.named(k1, None, false))
     }
 
-    fn named(&self, key: u64, outcome: Option<u64>) -> u64 {
+    fn named(&self, key: u64, outcome: Option<u64>, failed: bool) -> u64 {
         let mut fixed = [0; 18];
-        (fixed[0], fixed[1]) = (self.kind as u8, u8::from(outcome.is_some()));
+        (fixed[0], fixed[1]) = (self.kind as u8, u8::from(outcome.is_some()) | u8::from(failed) << 1);
         fixed[2..10].copy_from_slice(&key.to_le_bytes());
         fixed[10..].copy_from_slice(&outcome.unwrap_or_default().to_le_bytes());
         xxh3_64_with_seed(self.name.as_bytes(), xxh3_64(&fixed))

@@ -59,7 +59,10 @@ impl Run<'_> {
         }
         match x.kind {
             StepKind::Llm => !x.alone && !y.alone && x.output_hash.is_some() && x.output_hash == y.output_hash,
-            _ => x.k2.is_some() && x.k2 == y.k2 && (!self.settings.compare_results || x.r == y.r),
+            _ => {
+                let results = !self.settings.compare_results || x.r == y.r;
+                x.k2.is_some() && x.k2 == y.k2 && x.failed == y.failed && results
+            }
         }
     }
 
