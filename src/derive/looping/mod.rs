@@ -20,6 +20,7 @@ use super::structure::{NONE, Tree};
 use super::view::SpanRow;
 use super::{SpanDerived, SyntheticCall};
 use crate::loops::{Finding, Settings, find};
+use crate::normalise::Kind;
 use steps::{Call, Place, Run};
 
 /// A finding, told in spans of the run.
@@ -79,7 +80,8 @@ pub(super) struct Known<'r, 'a> {
 /// Finds the loops of a run.
 pub(super) fn search(known: &Known<'_, '_>, settings: &Settings, canonical: &mut Canonicaliser) -> Vec<RunLoop> {
     let Known { rows, spans, calls, tree, .. } = *known;
-    let may_loop = spans.iter().filter(|s| s.step.is_some() || s.is_agent_run).count() + calls.len();
+    let may_loop =
+        rows.iter().zip(spans).filter(|(row, s)| s.step.is_some() || row.kind == Kind::Agent).count() + calls.len();
     if may_loop < settings.fewest() {
         return Vec::new();
     }

@@ -243,11 +243,12 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
-    /// Which rows are runs of agents without any step in them; empty when there are none.
+    /// Which rows are spans of agents without any step in them; empty when there are none. A second span of one run
+    /// is one of them too: where it is beside the first, it is another turn.
     fn empty_runs(&self) -> Vec<bool> {
-        let is_run = |s: &SpanDerived<'_>| s.is_agent_run && s.duplicate_of.is_none() && s.step.is_none();
+        let is_agent = |(row, s): (&SpanRow<'_>, &SpanDerived<'_>)| row.kind == Kind::Agent && s.duplicate_of.is_none();
         let mut empty = Vec::new();
-        if !self.spans.iter().any(is_run) {
+        if !self.rows.iter().zip(self.spans).any(is_agent) {
             return empty;
         }
         // Steps before each position in preorder.
@@ -255,9 +256,9 @@ impl<'a> Run<'_, 'a> {
         for &i in &self.tree.preorder {
             steps.push(steps[steps.len() - 1] + u32::from(self.spans[i as usize].step.is_some()));
         }
-        empty.extend(self.spans.iter().map(|s| {
+        empty.extend(self.rows.iter().zip(self.spans).map(|(row, s)| {
             let below = steps[s.tree_right as usize + 1] - steps[s.tree_left as usize];
-            is_run(s) && below == 0
+            is_agent((row, s)) && below == 0
         }));
         empty
     }
