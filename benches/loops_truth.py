@@ -55,8 +55,12 @@ for r in rows + [None]:
 
 # The generator gives each call another result: by default such repeats are polling, and loops where results do not count.
 blind = found("loops(compare_results => false)")
-for kind in ("exact_repeat", "cycle", "handoff_ping_pong"):
+for kind in ("exact_repeat", "cycle"):
     score(kind, {(r["trace_id"], r["steps"]) for r in blind if r["kind"] == kind}, planted[kind])
+# Turns of agents hold steps of their own, of which the generator counts none: only the runs are compared.
+turns = [r["trace_id"] for r in blind if r["kind"] == "handoff_ping_pong"]
+assert len(turns) == len(set(turns)), "two ping-pongs in a run"
+score("handoff_ping_pong", set(turns), {trace for trace, _ in planted["handoff_ping_pong"]})
 score("retry_storm", {(r["trace_id"], r["steps"]) for r in blind if r["kind"] == "retry_storm"}, storms)
 default = found("loops")
 repeats = planted["exact_repeat"] | planted["cycle"]
