@@ -56,6 +56,10 @@ pub fn is_in(input: &str) -> bool {
 
 /// Replaces the volatile parts of a text.
 pub fn text(input: &str) -> String {
+    // Most texts have none.
+    if !is_in(input) {
+        return input.to_owned();
+    }
     let bytes = input.as_bytes();
     let mut out = String::with_capacity(input.len());
     let (mut at, mut copied) = (0, 0);

@@ -24,6 +24,9 @@ const STOP: [&str; 32] = [
     "on", "or", "our", "that", "the", "this", "to", "was", "we", "were", "will", "with", "you", "your",
 ];
 
+/// Bytes of the longest of them.
+const STOP_BYTES: usize = 4;
+
 /// The words of a text, without order and repetition: a bottom-k sketch (Broder, "On the resemblance and containment
 /// of documents", 1997) that is exact for texts of up to 128 different words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +47,17 @@ impl Words {
         let mut lower = String::new();
         for word in text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
             lower.clear();
-            lower.extend(word.chars().flat_map(char::to_lowercase));
-            if STOP.binary_search(&lower.as_str()).is_ok() {
+            if word.is_ascii() {
+                lower.push_str(word);
+                lower.make_ascii_lowercase();
+            } else {
+                lower.extend(word.chars().flat_map(char::to_lowercase));
+            }
+            if lower.len() <= STOP_BYTES && STOP.binary_search(&lower.as_str()).is_ok() {
                 continue;
             }
             let hash = xxh3_64(lower.as_bytes());
-            if lower.contains(|c: char| c.is_ascii_digit()) {
+            if lower.bytes().any(|b| b.is_ascii_digit()) {
                 numbers.push(hash);
             }
             sample.push((hash >> 32) as u32);
@@ -92,7 +100,7 @@ impl Words {
     }
 
     /// Whether [`Words::likeness`] is at least `least`: mostly known before all words were compared.
-    pub(super) fn is_like(&self, other: &Words, least: f64) -> bool {
+    pub(crate) fn is_like(&self, other: &Words, least: f64) -> bool {
         let (few, many) = (self.len().min(other.len()), self.len().max(other.len()));
         // At best, all words of the shorter text are in the longer one.
         if share((few, many)) < least || share(self.most_shared(other)) < least {
@@ -181,6 +189,7 @@ mod tests {
     #[test]
     fn stop_words_are_sorted() {
         assert!(STOP.is_sorted());
+        assert_eq!(STOP.iter().map(|w| w.len()).max(), Some(STOP_BYTES));
     }
 
     #[test]

@@ -159,7 +159,26 @@ pub(super) fn of_outputs(rows: &[SpanRow<'_>], steps: &mut [Step], places: &[Pla
         let Some(output) = rows[place.turn as usize].output else { continue };
         let said = volatile::text(&said_in(output));
         step.output_hash = Some(hash(&said));
-        step.output_simhash = simhash(&said);
         step.words = Some(Words::of(&said));
     }
+    // Texts that differ in few pairs of words share most of their words. The dear hash is for those alone that share some
+    // with the turn before or after: others are no stretch of turns that say the same.
+    let turns: Vec<usize> =
+        (0..steps.len()).filter(|&s| steps[s].kind == StepKind::Llm && steps[s].words.is_some()).collect();
+    let mut alike = vec![false; steps.len()];
+    for pair in turns.windows(2) {
+        if let (Some(a), Some(b)) = (&steps[pair[0]].words, &steps[pair[1]].words)
+            && a.is_like(b, ALIKE)
+        {
+            (alike[pair[0]], alike[pair[1]]) = (true, true);
+        }
+    }
+    for (s, step) in steps.iter_mut().enumerate().filter(|(s, _)| alike[*s]) {
+        if let Some(output) = rows[places[s].turn as usize].output {
+            step.output_simhash = simhash(&volatile::text(&said_in(output)));
+        }
+    }
 }
+
+/// Share of words from which on the similarity hash is computed: it asks for more.
+const ALIKE: f64 = 0.5;
