@@ -56,9 +56,10 @@ pub(super) async fn show(engine: &Engine, run: &str, loops: &str, look: Look, ou
         let [number, repetition, seq, call] = [0, 1, 2, 3].map(|i| ints(&b, b.schema().field(i).name()));
         for (((number, repetition), seq), call) in number?.into_iter().zip(repetition?).zip(seq?).zip(call?) {
             let (Some(number), Some(repetition), Some(seq)) = (number, repetition, seq) else { continue };
-            members.insert((seq, call.unwrap_or(-1)), (number, repetition));
+            // Another process may have written between this statement and the one before.
             if let Some(l) = found.iter_mut().find(|l| l.number == number) {
                 l.last = l.last.max(repetition);
+                members.insert((seq, call.unwrap_or(-1)), (number, repetition));
             }
         }
     }
@@ -76,7 +77,7 @@ async fn heading(engine: &Engine, run: &str, look: Look) -> Result<String> {
         "SELECT agents, outcome, steps, total_tokens, duration_ns, cost_usd FROM cost_per_run WHERE trace_id = '{run}'"
     );
     let mut text = format!("run {run}");
-    for b in engine.sql(&sql).await?.collect().await? {
+    for b in engine.sql(&sql).await?.collect().await?.into_iter().filter(|b| b.num_rows() > 0) {
         let agents = texts(&b, "agents")?.remove(0).map(|a| names(&a));
         let mut parts: Vec<String> = agents.into_iter().chain(texts(&b, "outcome")?.remove(0)).collect();
         parts.extend(ints(&b, "steps")?[0].map(|n| format!("{} steps", grouped(n))));

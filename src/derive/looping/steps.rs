@@ -125,12 +125,12 @@ impl<'a> Run<'_, 'a> {
     }
 
     /// Position in the run: that of the first call, else of the turn. Of a call and a turn that begin at once, the call
-    /// came of a turn before.
-    fn order(&self, place: &Place) -> (i64, bool, u32) {
+    /// came of a turn before. No two steps have the same.
+    fn order(&self, place: &Place) -> (i64, u8, u32) {
         match place.calls.first() {
-            None => (self.rows[place.turn as usize].start_time, true, place.turn),
-            Some(Call::Row(i)) => (self.rows[*i as usize].start_time, false, *i),
-            Some(Call::Told(at)) => (self.told[*at as usize].time, false, *at),
+            None => (self.rows[place.turn as usize].start_time, 2, place.turn),
+            Some(Call::Row(i)) => (self.rows[*i as usize].start_time, 0, *i),
+            Some(Call::Told(at)) => (self.told[*at as usize].time, 1, *at),
         }
     }
 
