@@ -4,6 +4,7 @@
 mod basis;
 mod canonical;
 mod captures;
+mod looping;
 mod properties;
 mod rules;
 

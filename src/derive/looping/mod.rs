@@ -103,29 +103,29 @@ pub(super) fn search(known: &Known<'_, '_>, settings: &Settings, canonical: &mut
             (a, b) => a.or(b),
         };
     }
-    let findings = find(&steps, settings);
-    findings
-        .into_iter()
-        .map(|finding| {
-            let step_periods = finding.periods(&steps);
-            let periods = step_periods.iter().map(|p| members(&run, &places, p)).collect();
-            let mut wasted = vec![false; steps.len()];
-            for &s in step_periods.iter().skip(1).flatten() {
-                wasted[s] = finding.kind.is_waste();
-            }
-            let wasted_spans = (0u32..).zip(&owners).filter(|(i, owner)| {
-                spans[*i as usize].cost_basis.is_some() && owner.is_some_and(|o| wasted[o as usize])
-            });
-            RunLoop {
-                start_time: steps[finding.first_step].start_ns,
-                first_step: number(&run, &places[finding.first_step], false),
-                last_step: number(&run, &places[finding.last_step], true),
-                periods,
-                wasted_spans: wasted_spans.map(|(i, _)| i).collect(),
-                finding,
-            }
-        })
-        .collect()
+    // Which finding each step is waste of. A step is in one at most, so that all of them take one pass.
+    let mut waste_of: Vec<Option<usize>> = vec![None; steps.len()];
+    let mut loops: Vec<RunLoop> = Vec::new();
+    for finding in find(&steps, settings) {
+        let periods = finding.periods(&steps);
+        for &s in periods.iter().skip(1).flatten().filter(|_| finding.kind.is_waste()) {
+            waste_of[s] = Some(loops.len());
+        }
+        loops.push(RunLoop {
+            start_time: steps[finding.first_step].start_ns,
+            first_step: number(&run, &places[finding.first_step], false),
+            last_step: number(&run, &places[finding.last_step], true),
+            periods: periods.iter().map(|p| members(&run, &places, p)).collect(),
+            wasted_spans: Vec::new(),
+            finding,
+        });
+    }
+    for (i, owner) in (0u32..).zip(&owners).filter(|(i, _)| spans[*i as usize].cost_basis.is_some()) {
+        if let Some(found) = owner.and_then(|step| waste_of[step as usize]) {
+            loops[found].wasted_spans.push(i);
+        }
+    }
+    loops
 }
 
 /// The spans of some steps, each with the LLM turn that led to it.

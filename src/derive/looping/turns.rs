@@ -11,7 +11,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use memchr::memmem;
 
-use super::super::structure::{NONE, Tree};
+use super::super::structure::NONE;
 use super::conversation::{Conversation, snippet};
 use super::steps::{Place, Run, result};
 use crate::loops::{Step, StepKind};
@@ -30,10 +30,10 @@ struct Turn<'r> {
 /// Marks steps that follow a user's message, and LLM turns whose input shows no turn before them.
 pub(super) fn mark(run: &Run<'_, '_>, steps: &mut [Step], places: &[Place]) {
     let mut agents: HashMap<(Arc<str>, u32), Vec<usize>, RandomState> = HashMap::default();
-    for (at, (step, place)) in steps.iter().zip(places).enumerate().filter(|(_, (_, p))| p.turn != NONE) {
-        debug_assert!((place.turn as usize) < run.rows.len());
+    for (at, (step, _)) in steps.iter().zip(places).enumerate().filter(|(_, (_, p))| p.turn != NONE) {
         agents.entry((step.agent.clone(), step.instance)).or_default().push(at);
     }
+    let of_run = runs(run);
     for of_agent in agents.into_values() {
         let turns: Vec<Turn<'_>> = of_agent
             .into_iter()
@@ -41,7 +41,7 @@ pub(super) fn mark(run: &Run<'_, '_>, steps: &mut [Step], places: &[Place]) {
                 let row = places[step].turn;
                 let input = run.rows[row as usize].input;
                 let conversation = input.and_then(Conversation::of);
-                Turn { step, row, input, conversation, of_run: run_of(run, row) }
+                Turn { step, row, input, conversation, of_run: of_run[row as usize] }
             })
             .collect();
         for (n, turn) in turns.iter().enumerate() {
@@ -57,14 +57,18 @@ pub(super) fn mark(run: &Run<'_, '_>, steps: &mut [Step], places: &[Place]) {
     }
 }
 
-/// The innermost run of an agent around a row.
-fn run_of(run: &Run<'_, '_>, row: u32) -> u32 {
-    let tree: &Tree = run.tree;
-    let mut at = row;
-    while at != NONE && !run.spans[at as usize].is_agent_run {
-        at = tree.parent[at as usize];
+/// The innermost run of an agent around each row, or [`NONE`]: in one pass, for a trace may be as deep as it is long.
+fn runs(run: &Run<'_, '_>) -> Vec<u32> {
+    let mut of_run = vec![NONE; run.rows.len()];
+    for &i in &run.tree.preorder {
+        let parent = run.tree.parent[i as usize];
+        of_run[i as usize] = match (run.spans[i as usize].is_agent_run, parent) {
+            (true, _) => i,
+            (false, NONE) => NONE,
+            (false, parent) => of_run[parent as usize],
+        };
     }
-    at
+    of_run
 }
 
 /// Whether the input shows nothing of the agent's turn before, nor that after it of this one: prompts that are
