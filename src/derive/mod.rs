@@ -169,7 +169,7 @@ pub struct Deriver {
     args: Vec<Option<u64>>,
     failed_below: Vec<bool>,
     last_failed: HashMap<u64, bool, RandomState>,
-    loop_settings: Settings,
+    loops: looping::Wanted,
 }
 
 impl Deriver {
@@ -181,7 +181,7 @@ impl Deriver {
                 loop_settings.acknowledgements.insert((tool.clone(), hash(&volatile::text(result))));
             }
         }
-        Deriver { loop_settings, ..Deriver::default() }
+        Deriver { loops: looping::Wanted::new(loop_settings), ..Deriver::default() }
     }
 
     /// Derives one trace from all of its span rows, in canonical order (start time, then span id), and its log records,
@@ -210,7 +210,7 @@ impl Deriver {
         let usage = self.usage.rows(rows, &spans, &calls, &self.calls.duplicate_of, &self.bases.known, workflow_name);
         let duplicate_of = &self.calls.duplicate_of;
         let known = Known { rows, spans: &spans, calls: &calls, tree: &self.tree, duplicate_of };
-        let loops = looping::search(&known, &self.loop_settings, &mut self.canonical);
+        let loops = looping::search(&known, &self.loops, &mut self.canonical);
         TraceDerived { spans, run, usage, calls, loops }
     }
 

@@ -97,6 +97,23 @@ impl Settings {
         *blake3::hash(format!("{self:?}").as_bytes()).as_bytes()
     }
 
+    /// Settings with which each run that has findings has some when all of its calls have one and the same result.
+    ///
+    /// Calls that are equal with their results are equal without them, in periods that are shorter or the same, and polls
+    /// are equal calls: hence one threshold for all of these. It is at most 3 for scattered calls, of which those in a
+    /// row count once: of two in a row, one at most has the result in question.
+    pub(crate) fn loosest(&self) -> Self {
+        let fewest = self.exact_repeats.min(self.cycle_periods).min(self.polls).min(3);
+        Settings {
+            compare_results: false,
+            exact_repeats: fewest,
+            cycle_periods: fewest,
+            allow: BTreeMap::new(),
+            acknowledgements: BTreeSet::new(),
+            ..self.clone()
+        }
+    }
+
     /// Fewest equal steps that any kind needs: a run with fewer of each has no findings.
     pub(crate) fn fewest(&self) -> usize {
         let counts = [self.exact_repeats, self.retries, self.cycle_periods, self.handoff_periods, self.monologue_turns];

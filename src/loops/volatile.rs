@@ -8,6 +8,7 @@
 //! assert_eq!(normalise(a, &ignored), r#"{"at":"<time>","q":"rust"}"#);
 //! ```
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -21,14 +22,18 @@ pub fn normalise(canonical: &str, ignored: &BTreeSet<String>) -> String {
             clean(&mut value, ignored);
             value.to_string()
         }
-        Err(_) => text(canonical),
+        Err(_) => text(canonical).into_owned(),
     }
 }
 
 /// The parser bounds the depth at 128.
 fn clean(value: &mut Value, ignored: &BTreeSet<String>) {
     match value {
-        Value::String(s) => *s = text(s),
+        Value::String(s) => {
+            if let Cow::Owned(cleaned) = text(s) {
+                *s = cleaned;
+            }
+        }
         Value::Array(items) => items.iter_mut().for_each(|v| clean(v, ignored)),
         Value::Object(fields) => {
             fields.retain(|k, _| !ignored.contains(k));
@@ -38,66 +43,95 @@ fn clean(value: &mut Value, ignored: &BTreeSet<String>) {
     }
 }
 
-/// Whether a text has volatile parts: much faster than replacing them.
+/// Whether a text has volatile parts: faster than replacing them.
 pub fn is_in(input: &str) -> bool {
-    let bytes = input.as_bytes();
-    // All of them hold a digit, but for paths. Whole blocks are looked at in a few instructions.
-    let digits = bytes.chunks(64).any(|block| block.iter().fold(false, |any, b| any | b.is_ascii_digit()));
-    if !digits && memchr::memmem::find(bytes, b"tmp/").is_none() && memchr::memmem::find(bytes, b"/var/").is_none() {
-        return false;
-    }
-    let mut before_is_word = false;
-    for (at, &b) in bytes.iter().enumerate() {
-        let word = is_word(b);
-        // What is volatile begins with a digit, a hex digit or a slash.
-        let may_begin = b.is_ascii_hexdigit() || b == b'/';
-        if may_begin && !before_is_word && volatile(&bytes[at..]).is_some() {
-            return true;
-        }
-        before_is_word = word;
-    }
-    false
+    may_hold(input.as_bytes()) && next(input.as_bytes(), 0).is_some()
 }
 
 /// Replaces the volatile parts of a text.
-pub fn text(input: &str) -> String {
-    // Most texts have none.
-    if !is_in(input) {
-        return input.to_owned();
-    }
+pub fn text(input: &str) -> Cow<'_, str> {
     let bytes = input.as_bytes();
+    let first = if may_hold(bytes) { next(bytes, 0) } else { None };
+    let Some(mut found) = first else { return Cow::Borrowed(input) };
     let mut out = String::with_capacity(input.len());
-    let (mut at, mut copied) = (0, 0);
-    while at < bytes.len() {
-        // Only where a word begins, so that parts of longer words stay.
-        let begins = at == 0 || !is_word(bytes[at - 1]);
-        let found = if begins { volatile(&bytes[at..]) } else { None };
-        if let Some((length, name)) = found {
-            out.push_str(&input[copied..at]);
-            out.push_str(name);
-            at += length;
-            copied = at;
-        } else {
-            at += 1;
+    let mut copied = 0;
+    loop {
+        out.push_str(&input[copied..found.start]);
+        out.push_str(found.name);
+        copied = found.end;
+        match next(bytes, copied) {
+            Some(another) => found = another,
+            None => break,
         }
     }
     out.push_str(&input[copied..]);
-    out
+    Cow::Owned(out)
 }
 
-fn is_word(b: u8) -> bool {
+/// A volatile part, in bytes.
+struct Part {
+    start: usize,
+    end: usize,
+    name: &'static str,
+}
+
+/// All volatile parts hold a digit, but for paths. Whole blocks are looked at in a few instructions.
+fn may_hold(text: &[u8]) -> bool {
+    let digits = text.chunks(64).any(|block| block.iter().fold(false, |any, b| any | b.is_ascii_digit()));
+    digits || memchr::memmem::find(text, b"tmp/").is_some() || memchr::memmem::find(text, b"/var/").is_some()
+}
+
+/// The first volatile part from a place on.
+fn next(text: &[u8], from: usize) -> Option<Part> {
+    // Only where a word begins, so that parts of longer words stay.
+    let mut before = from.checked_sub(1).map_or(0, |at| BYTES[usize::from(text[at])]);
+    for (start, &b) in text.iter().enumerate().skip(from) {
+        let byte = BYTES[usize::from(b)];
+        if byte & BEGINS != 0
+            && before & WORD == 0
+            && let Some((length, name)) = volatile(&text[start..])
+        {
+            return Some(Part { start, end: start + length, name });
+        }
+        before = byte;
+    }
+    None
+}
+
+/// Part of a word.
+const WORD: u8 = 1;
+/// What is volatile begins with a digit, a hex digit or a slash.
+const BEGINS: u8 = 2;
+/// What each byte is.
+static BYTES: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut b = 0u8;
+    loop {
+        let begins = b.is_ascii_hexdigit() || b == b'/';
+        bytes[b as usize] = if is_word(b) { WORD } else { 0 } | if begins { BEGINS } else { 0 };
+        if b == u8::MAX {
+            break bytes;
+        }
+        b += 1;
+    }
+};
+
+const fn is_word(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80
 }
 
 /// Length and name of the volatile part that a text begins with. All of them are ASCII.
 fn volatile(text: &[u8]) -> Option<(usize, &'static str)> {
     let ends = |length: usize| text.get(length).is_none_or(|&b| !is_word(b));
-    let found = uuid(text)
-        .map(|n| (n, "<uuid>"))
-        .or_else(|| time(text).map(|n| (n, "<time>")))
-        .or_else(|| address(text).map(|n| (n, "<address>")))
-        .or_else(|| temporary(text).map(|n| (n, "<tmp>")))
-        .or_else(|| duration(text).map(|n| (n, "<duration>")))?;
+    let named = |length: Option<usize>, name| length.map(|n| (n, name));
+    let found = match text.first()? {
+        b'/' => named(temporary(text), "<tmp>"),
+        b'0'..=b'9' => named(uuid(text), "<uuid>")
+            .or_else(|| named(time(text), "<time>"))
+            .or_else(|| named(address(text), "<address>"))
+            .or_else(|| named(duration(text), "<duration>")),
+        _ => named(uuid(text), "<uuid>"),
+    }?;
     ends(found.0).then_some(found)
 }
 

@@ -47,23 +47,25 @@ impl Words {
     pub fn of(text: &str) -> Self {
         let mut sample: Vec<u32> = Vec::new();
         let mut numbers: Vec<u64> = Vec::new();
-        let mut lower = String::new();
-        for word in text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
-            lower.clear();
-            if word.is_ascii() {
-                lower.push_str(word);
-                lower.make_ascii_lowercase();
-            } else {
-                lower.extend(word.chars().flat_map(char::to_lowercase));
+        let mut lower: Vec<u8> = Vec::new();
+        let mut take = |word: &[u8]| {
+            let hash = xxh3_64(word);
+            if word.len() > STOP_BYTES || !STOPPED.contains(&hash) {
+                if word.iter().any(u8::is_ascii_digit) {
+                    numbers.push(hash);
+                }
+                sample.push((hash >> 32) as u32);
             }
-            let hash = xxh3_64(lower.as_bytes());
-            if lower.len() <= STOP_BYTES && STOPPED.contains(&hash) {
-                continue;
+        };
+        if text.is_ascii() {
+            lower.extend(text.bytes().map(|b| b.to_ascii_lowercase()));
+            lower.split(|b| !b.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).for_each(take);
+        } else {
+            for word in text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
+                lower.clear();
+                lower.extend_from_slice(word.to_lowercase().as_bytes());
+                take(&lower);
             }
-            if lower.bytes().any(|b| b.is_ascii_digit()) {
-                numbers.push(hash);
-            }
-            sample.push((hash >> 32) as u32);
         }
         sample.sort_unstable();
         sample.dedup();

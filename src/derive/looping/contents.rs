@@ -1,5 +1,5 @@
 //! What is compared of calls and LLM outputs: hashes without volatile parts, and words. Computed only for what occurs
-//! often enough to be a loop.
+//! often enough to be a loop; results, which are long, only in runs that would have loops if all of them were equal.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::super::canonical::{Canonicaliser, hash};
 use super::super::structure::NONE;
 use super::super::view::SpanRow;
 use super::super::{SpanDerived, SyntheticCall};
-use super::conversation::said_in;
+use super::conversation::say;
 use super::steps::{Content, Place, arguments, call_name, result};
 use crate::loops::{Settings, Step, StepKind, Words, simhash, volatile};
 use crate::normalise::Kind;
@@ -19,7 +19,7 @@ use crate::normalise::Kind;
 /// How often each thing occurs.
 type Counts<'n> = HashMap<&'n str, usize, RandomState>;
 
-/// Contents of the rows, then of the calls without a span.
+/// Contents of the rows, then of the calls without a span, as if all results were equal.
 pub(super) fn of_calls(
     rows: &[SpanRow<'_>],
     spans: &[SpanDerived<'_>],
@@ -45,26 +45,12 @@ pub(super) fn of_calls(
         if !often(name) {
             continue;
         }
-        let told = Told {
-            arguments: arguments(row),
-            args_hash: span.args_hash,
-            result: result(row),
-            result_hash: span.result_hash,
-            error: span.failed.then(|| span.error_message.or(span.error_type)).flatten(),
-        };
-        contents[i] = told.content(ignored, canonical);
+        contents[i] = Told::row(row, span).content(ignored, canonical);
         different.entry(name).or_default().extend(contents[i].k2);
     }
     for (at, call) in told.iter().enumerate().filter(|(_, call)| often(&call.name)) {
-        let told = Told {
-            arguments: call.args.as_deref(),
-            args_hash: call.args_hash,
-            result: call.result.as_deref(),
-            result_hash: call.result_hash,
-            error: None,
-        };
         let content = &mut contents[rows.len() + at];
-        *content = told.content(ignored, canonical);
+        *content = Told::call(call).content(ignored, canonical);
         different.entry(&call.name).or_default().extend(content.k2);
     }
     let near = |name: &str| different.get(name).is_some_and(|k2| k2.len() >= settings.near_repeats.max(2));
@@ -81,6 +67,20 @@ pub(super) fn of_calls(
     contents
 }
 
+/// Fills the results that [`of_calls`] left out.
+pub(super) fn with_results(
+    contents: &mut [Content],
+    rows: &[SpanRow<'_>],
+    spans: &[SpanDerived<'_>],
+    told: &[SyntheticCall<'_>],
+    canonical: &mut Canonicaliser,
+) {
+    let told = rows.iter().zip(spans).map(|(row, span)| Told::row(row, span)).chain(told.iter().map(Told::call));
+    for (content, told) in contents.iter_mut().zip(told).filter(|(content, _)| content.r.is_some()) {
+        content.r = told.result(canonical);
+    }
+}
+
 /// What is recorded of a call.
 struct Told<'t> {
     arguments: Option<&'t str>,
@@ -90,7 +90,28 @@ struct Told<'t> {
     error: Option<&'t str>,
 }
 
-impl Told<'_> {
+impl<'t> Told<'t> {
+    fn row(row: &SpanRow<'t>, span: &SpanDerived<'t>) -> Self {
+        Told {
+            arguments: arguments(row),
+            args_hash: span.args_hash,
+            result: result(row),
+            result_hash: span.result_hash,
+            error: if span.failed { span.error_message.or(span.error_type) } else { None },
+        }
+    }
+
+    fn call(call: &'t SyntheticCall<'_>) -> Self {
+        Told {
+            arguments: call.args.as_deref(),
+            args_hash: call.args_hash,
+            result: call.result.as_deref(),
+            result_hash: call.result_hash,
+            error: None,
+        }
+    }
+
+    /// With one hash for all results.
     fn content(&self, ignored: &BTreeSet<String>, canonical: &mut Canonicaliser) -> Content {
         let mut content = Content { k1: self.args_hash, k2: self.args_hash, ..Content::default() };
         if let Some(text) = self.arguments {
@@ -103,18 +124,17 @@ impl Told<'_> {
                 content.k2 = canonical.arguments(text).map(|c| hash(&volatile::text(c)));
             }
         }
-        content.r = self.result_hash;
-        if let Some(text) = self.result {
-            content.result_bytes = Some(text.len() as u64);
-            if content.r.is_none() || volatile::is_in(text) {
-                content.r = canonical.result(text).map(|c| hash(&volatile::text(c)));
-            }
-        }
-        if let Some(error) = self.error {
-            content.r = content.r.or_else(|| Some(hash(&volatile::text(error))));
-            content.result_bytes = content.result_bytes.or(Some(error.len() as u64));
-        }
+        content.result_bytes = self.result.or(self.error).map(|text| text.len() as u64);
+        content.r = content.result_bytes.map(|_| 0);
         content
+    }
+
+    fn result(&self, canonical: &mut Canonicaliser) -> Option<u64> {
+        let mut hashed = self.result_hash;
+        if let Some(text) = self.result.filter(|text| hashed.is_none() || volatile::is_in(text)) {
+            hashed = canonical.result(text).map(|c| hash(&volatile::text(c)));
+        }
+        hashed.or_else(|| self.error.map(|error| hash(&volatile::text(error))))
     }
 }
 
@@ -139,7 +159,7 @@ fn values(canonical: &str, ignored: &BTreeSet<String>) -> String {
         Ok(value) => collect(&value, ignored, &mut out),
         Err(_) => out.push_str(canonical),
     }
-    volatile::text(&out)
+    volatile::text(&out).into_owned()
 }
 
 /// Fills what is compared of LLM turns without calls, where an agent has enough of them.
@@ -152,12 +172,15 @@ pub(super) fn of_outputs(rows: &[SpanRow<'_>], steps: &mut [Step], places: &[Pla
     if turns.values().all(|n| *n < fewest) {
         return;
     }
+    let mut said = String::new();
     for (step, place) in steps.iter_mut().zip(places) {
         if step.kind != StepKind::Llm || place.turn == NONE || turns[&(step.agent.clone(), step.instance)] < fewest {
             continue;
         }
         let Some(output) = rows[place.turn as usize].output else { continue };
-        let said = volatile::text(&said_in(output));
+        said.clear();
+        say(output, &mut said);
+        let said = volatile::text(&said);
         step.output_hash = Some(hash(&said));
         step.words = Some(Words::of(&said));
     }
@@ -175,7 +198,9 @@ pub(super) fn of_outputs(rows: &[SpanRow<'_>], steps: &mut [Step], places: &[Pla
     }
     for (s, step) in steps.iter_mut().enumerate().filter(|(s, _)| alike[*s]) {
         if let Some(output) = rows[places[s].turn as usize].output {
-            step.output_simhash = simhash(&volatile::text(&said_in(output)));
+            said.clear();
+            say(output, &mut said);
+            step.output_simhash = simhash(&volatile::text(&said));
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What the messages of an LLM call tell: whose turn it was, and what was said.
 
+use std::fmt::{Display, Formatter, Write as _};
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Keys whose values are not said by anybody.
@@ -90,36 +93,117 @@ fn role(message: &Map<String, Value>) -> Role {
     }
 }
 
-/// The texts in a message or an output, one after the other; a text that is no JSON is what was said.
-pub(super) fn said_in(text: &str) -> String {
-    match serde_json::from_str::<Value>(text) {
-        Ok(value @ (Value::Array(_) | Value::Object(_))) => said(&value),
-        _ => text.to_owned(),
+/// Appends the texts in a message or an output, one after the other; a text that is no JSON is what was said.
+pub(super) fn say(text: &str, out: &mut String) {
+    let before = out.len();
+    let mut said = false;
+    if text.trim_start().starts_with(['{', '[']) {
+        // Nothing but the texts is kept: outputs are long, and every LLM turn's is read.
+        let mut document = serde_json::Deserializer::from_str(text);
+        said = Said(out).deserialize(&mut document).and_then(|()| document.end()).is_ok();
+    }
+    if !said {
+        out.truncate(before);
+        out.push_str(text);
     }
 }
 
-fn said(value: &Value) -> String {
+fn said(message: &Value) -> String {
     let mut out = String::new();
-    // The parser bounds the depth at 128.
-    fn collect(value: &Value, out: &mut String) {
-        match value {
-            Value::String(text) => {
-                out.push_str(text);
-                out.push('\n');
-            }
-            Value::Number(n) => {
-                out.push_str(&n.to_string());
-                out.push('\n');
-            }
-            Value::Array(items) => items.iter().for_each(|v| collect(v, out)),
-            Value::Object(fields) => {
-                fields.iter().filter(|(k, _)| !ABOUT.contains(&k.as_str())).for_each(|(_, v)| collect(v, out));
-            }
-            Value::Null | Value::Bool(_) => {}
-        }
-    }
-    collect(value, &mut out);
+    // A value that was parsed has nothing that could fail.
+    let _ = Said(&mut out).deserialize(message);
     out
+}
+
+/// Collects texts and numbers, a line each. The parser bounds the depth at 128.
+struct Said<'o>(&'o mut String);
+
+impl Said<'_> {
+    fn line<E>(self, text: impl Display) -> Result<(), E> {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{text}");
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Said<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Said<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.push_str(text);
+        self.0.push('\n');
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, n: u64) -> Result<(), E> {
+        self.line(n)
+    }
+
+    fn visit_i64<E>(self, n: i64) -> Result<(), E> {
+        self.line(n)
+    }
+
+    fn visit_f64<E>(self, n: f64) -> Result<(), E> {
+        self.line(n)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Said(self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(about) = fields.next_key_seed(IsAbout)? {
+            match about {
+                true => _ = fields.next_value::<IgnoredAny>()?,
+                false => fields.next_value_seed(Said(self.0))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a key is one of [`ABOUT`].
+struct IsAbout;
+
+impl<'de> DeserializeSeed<'de> for IsAbout {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for IsAbout {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
+        Ok(ABOUT.contains(&key))
+    }
 }
 
 /// The longest stretch of a text that looks the same however it is escaped, cut; `None` without letters and digits.
@@ -161,6 +245,27 @@ mod tests {
         for none in ["hi", "{}", "[]", "[1]", "3", r#"{"input":"hi"}"#] {
             assert!(Conversation::of(none).is_none(), "{none}");
         }
+    }
+
+    #[test]
+    fn what_was_said() {
+        for (output, expected) in [
+            ("plain", "plain"),
+            ("3", "3"),
+            (r#""quoted""#, r#""quoted""#),
+            (r#" [{"role":"assistant","content":["a\n",1,-2,2.50,true,null]},"b"]"#, "a\n\n1\n-2\n2.5\nb\n"),
+            (r#"{"choices":[{"index":7,"message":{"x":{"id":"y"}}}]}"#, ""),
+            (r#"{"a":"b"} and more"#, r#"{"a":"b"} and more"#),
+            (r#"{"a":"b","#, r#"{"a":"b","#),
+        ] {
+            let mut out = "before ".to_owned();
+            say(output, &mut out);
+            assert_eq!(out.strip_prefix("before "), Some(expected));
+        }
+        let deep = "[".repeat(100_000);
+        let mut out = String::new();
+        say(&deep, &mut out);
+        assert_eq!(out, deep);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::canonical::Canonicaliser;
 use super::structure::{NONE, Tree};
 use super::view::SpanRow;
 use super::{SpanDerived, SyntheticCall};
-use crate::loops::{Finding, Settings, find};
+use crate::loops::{Finding, Settings, StepKind, find};
 use crate::normalise::Kind;
 use steps::{Call, Place, Run};
 
@@ -77,18 +77,49 @@ pub(super) struct Known<'r, 'a> {
     pub(super) duplicate_of: &'r [u32],
 }
 
+/// What is looked for.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    settings: Settings,
+    /// Settings with which each run that has loops has some while all of its results count as equal.
+    loosest: Settings,
+}
+
+impl Wanted {
+    pub(super) fn new(settings: Settings) -> Self {
+        Wanted { loosest: settings.loosest(), settings }
+    }
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Wanted::new(Settings::default())
+    }
+}
+
 /// Finds the loops of a run.
-pub(super) fn search(known: &Known<'_, '_>, settings: &Settings, canonical: &mut Canonicaliser) -> Vec<RunLoop> {
+pub(super) fn search(known: &Known<'_, '_>, wanted: &Wanted, canonical: &mut Canonicaliser) -> Vec<RunLoop> {
+    let settings = &wanted.settings;
     let Known { rows, spans, calls, tree, .. } = *known;
     let may_loop =
         rows.iter().zip(spans).filter(|(row, s)| s.step.is_some() || row.kind == Kind::Agent).count() + calls.len();
     if may_loop < settings.fewest() {
         return Vec::new();
     }
-    let contents = contents::of_calls(rows, spans, calls, settings, canonical);
+    let mut contents = contents::of_calls(rows, spans, calls, settings, canonical);
+    let mut alike = Run { rows, spans, told: calls, tree, contents: &contents }.steps();
+    contents::of_outputs(rows, &mut alike.steps, &alike.places, settings);
+    if find(&alike.steps, &wanted.loosest).is_empty() {
+        return Vec::new();
+    }
+    contents::with_results(&mut contents, rows, spans, calls, canonical);
     let run = Run { rows, spans, told: calls, tree, contents: &contents };
     let steps::Steps { mut steps, places } = run.steps();
-    contents::of_outputs(rows, &mut steps, &places, settings);
+    // Results decide nothing of which steps there are.
+    for (step, before) in steps.iter_mut().zip(alike.steps).filter(|(step, _)| step.kind == StepKind::Llm) {
+        (step.output_hash, step.output_simhash) = (before.output_hash, before.output_simhash);
+        step.words = before.words;
+    }
     // User turns and batches only take findings away, and owners only price them.
     if find(&steps, settings).is_empty() {
         return Vec::new();

@@ -179,10 +179,6 @@ impl<'a> Run<'_, 'a> {
         if calls.len() < 2 || self.tries_again(&calls) {
             return calls.into_iter().map(|c| vec![c]).collect();
         }
-        // Looked at only here, for it takes parsing.
-        if self.rows.get(turn as usize).is_some_and(|row| calls_asked_for(row) > 1) {
-            return vec![calls];
-        }
         let mut parts: Vec<Vec<Call>> = Vec::new();
         let mut until = i64::MIN;
         for call in calls {
@@ -196,6 +192,10 @@ impl<'a> Run<'_, 'a> {
                 _ => parts.push(vec![call]),
             }
             until = until.max(end);
+        }
+        // Looked at only here, for it takes parsing.
+        if parts.len() > 1 && self.rows.get(turn as usize).is_some_and(|row| calls_asked_for(row) > 1) {
+            return vec![parts.concat()];
         }
         parts
     }

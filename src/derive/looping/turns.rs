@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use memchr::memmem;
 
 use super::super::structure::NONE;
-use super::conversation::{Conversation, snippet};
+use super::conversation::{Conversation, say, snippet};
 use super::steps::{Place, Run, result};
 use crate::loops::{Step, StepKind};
 
@@ -76,8 +76,9 @@ fn runs(run: &Run<'_, '_>) -> Vec<u32> {
 fn is_alone(run: &Run<'_, '_>, turn: &Turn<'_>, before: Option<&Turn<'_>>, after: Option<&Turn<'_>>) -> bool {
     let follows = |a: &Turn<'_>, b: &Turn<'_>| {
         let (Some(first), Some(second)) = (a.input, b.input) else { return true };
-        let output = run.rows[a.row as usize].output.map(super::conversation::said_in);
-        let quoted = output.as_deref().and_then(snippet).is_some_and(|s| holds(second, s));
+        let mut output = String::new();
+        run.rows[a.row as usize].output.into_iter().for_each(|o| say(o, &mut output));
+        let quoted = snippet(&output).is_some_and(|s| holds(second, s));
         first == second || b.conversation.as_ref().is_some_and(Conversation::has_answers) || quoted
     };
     before.is_none_or(|before| !follows(before, turn)) && after.is_none_or(|after| !follows(turn, after))

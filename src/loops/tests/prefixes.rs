@@ -206,6 +206,25 @@ fn verdicts_and_findings_imply_each_other() {
     assert!(held > 500 && lost > 20, "{held} {lost}");
 }
 
+#[test]
+fn no_run_with_loops_lacks_them_when_all_results_are_equal() {
+    let mut random = Random(5);
+    let (mut looping, mut left_out, mut runs) = (0, 0, 0);
+    while runs < 20_000 {
+        let steps = Shape::of(&mut random).run(&mut random);
+        let settings = settings(&mut random);
+        let alike: Vec<Step> = steps.iter().cloned().map(|s| Step { r: s.r.map(|_| 0), ..s }).collect();
+        let found = find(&steps, &settings);
+        let may_loop = !find(&alike, &settings.loosest()).is_empty();
+        assert!(may_loop || found.is_empty(), "{found:#?} in {steps:#?} with {settings:?}");
+        looping += usize::from(!found.is_empty());
+        left_out += usize::from(!may_loop);
+        runs += 1;
+    }
+    println!("{looping} of {runs} runs have loops, {left_out} need not be looked at");
+    assert!(looping > 5000 && left_out > 1000, "{looping} {left_out}");
+}
+
 /// A step that was never seen, with all that may be remembered of it.
 fn fresh(random: &mut Random, agents: u64) -> Step {
     let kind = if random.one_in(4) { StepKind::Llm } else { StepKind::Tool };
