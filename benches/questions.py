@@ -1,4 +1,4 @@
-"""CPU time of questions over roll-ups, in one open session.
+"""CPU time of questions over roll-ups, loops and single traces, in one open session.
 
     python3 benches/questions.py BINARY FILE [REPEATS]
 
@@ -6,6 +6,7 @@ Each statement runs REPEATS times (7 unless told); first, least and median CPU o
 milliseconds, read from /proc (Linux).
 """
 
+import json
 import os
 import statistics
 import subprocess
@@ -38,6 +39,9 @@ QUESTIONS = [
     "SELECT state, count(*) FROM budget_status GROUP BY state",
     "SELECT count(*), sum(cost_usd) FROM cost_as_of('2025-12-01')",
     "SELECT count(*), sum(cost_usd) FROM cost_what_if('gpt-5', 'gpt-5-mini')",
+    "SELECT count(*) FROM loops",
+    "SELECT * FROM loops",
+    "SELECT * FROM loop_summary",
 ]
 
 
@@ -59,17 +63,25 @@ def main():
         [binary, file, "-jsonl", "-batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     )
 
-    def ask(sql):
+    def ask(sql, rows=None):
         before = cpu_ms(shell.pid)
         shell.stdin.write(f"{sql};\nSELECT 'end of rows' AS mark;\n")
         shell.stdin.flush()
         for line in shell.stdout:
             if '"mark":"end of rows"' in line:
                 return cpu_ms(shell.pid) - before
+            if rows is not None:
+                rows.append(json.loads(line))
         sys.exit("the session ended")
 
+    # Ids are random, so these lie all over the file.
+    ten = []
+    ask("SELECT trace_id FROM runs ORDER BY trace_id LIMIT 10", ten)
+    ids = ", ".join(f"'{row['trace_id']}'" for row in ten)
+    of_traces = f"SELECT * FROM spans WHERE trace_id IN ({ids})"
+
     print("first  least  median  statement")
-    for sql in QUESTIONS:
+    for sql in [*QUESTIONS, of_traces]:
         times = [ask(sql) for _ in range(repeats)]
         print(f"{times[0]:5.1f}  {min(times):5.1f}  {statistics.median(times):6.1f}  {sql}")
 
