@@ -11,7 +11,7 @@ mod priced;
 mod rollups;
 mod spans;
 
-pub use priced::{BUCKET_COSTS, COST_AUDIT, LOOP_COSTS, LOOP_SPANS, RUN_COSTS, TOOL_COSTS, USAGE_COSTS};
+pub use priced::{AGENT_RUNS, BUCKET_COSTS, COST_AUDIT, LOOP_COSTS, LOOP_SPANS, RUN_COSTS, TOOL_COSTS, USAGE_COSTS};
 pub use rollups::{LOOPS, RUNS, SCORES, SYNTHETIC_CALLS, USAGE};
 pub(crate) use spans::SOURCE_COLUMNS;
 pub use spans::{EVENTS, LINKS, SPANS};
@@ -168,6 +168,7 @@ static RUN_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(RUN_CO
 static USAGE_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(USAGE_COSTS));
 static BUCKET_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(BUCKET_COSTS));
 static TOOL_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(TOOL_COSTS));
+static AGENT_RUNS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(AGENT_RUNS));
 static COST_AUDIT_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(COST_AUDIT));
 static PIPELINE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let mut fields: Vec<Field> = SPANS[..SOURCE_COLUMNS].iter().map(Column::field).collect();
@@ -219,6 +220,11 @@ pub fn loop_costs() -> SchemaRef {
 /// Arrow schema of `loop_spans`.
 pub fn loop_spans() -> SchemaRef {
     LOOP_SPANS_SCHEMA.clone()
+}
+
+/// Arrow schema of `agent_runs`.
+pub fn agent_runs() -> SchemaRef {
+    AGENT_RUNS_SCHEMA.clone()
 }
 
 /// Arrow schema of `run_costs`.

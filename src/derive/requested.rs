@@ -2,6 +2,7 @@
 //! their output. Looked for only in traces without any tool span, else every call would be there twice.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
 use memchr::memmem;
@@ -107,6 +108,13 @@ fn contains(text: &str, word: &str) -> bool {
     memmem::find(text.as_bytes(), word.as_bytes()).is_some()
 }
 
+fn asks(text: &str) -> bool {
+    static FINDERS: LazyLock<[memmem::Finder<'static>; REQUESTS.len()]> =
+        LazyLock::new(|| REQUESTS.map(memmem::Finder::new));
+    let holds = |finder: &memmem::Finder<'_>| finder.find(text.as_bytes()).is_some();
+    FINDERS.iter().any(holds)
+}
+
 /// A JSON document, when the text holds any of the words.
 fn document(text: &str, words: &[&str]) -> Option<Value> {
     words.iter().any(|w| contains(text, w)).then(|| serde_json::from_str(text).ok()).flatten()
@@ -135,7 +143,7 @@ pub(super) fn calls_asked_for(row: &SpanRow<'_>) -> usize {
 
 fn requests_of(row: &SpanRow<'_>) -> Requests {
     let mut requests = Requests::default();
-    if let Some(output) = row.output.and_then(|o| document(o, &REQUESTS)) {
+    if let Some(output) = row.output.filter(|o| asks(o)).and_then(|o| serde_json::from_str(o).ok()) {
         walk(&output, &mut |object| request(object, &mut requests));
     }
     if requests.list.is_empty()

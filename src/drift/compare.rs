@@ -2,9 +2,9 @@
 
 use super::{Better, Comparison, Kind, Samples, Settings};
 use crate::stats::{
-    Divergence, Pooled, Result, StatsError, cauchy_combination, chi_squared, detectable_delta, detectable_difference,
-    fisher_exact, jensen_shannon, kolmogorov_smirnov, mann_whitney, median, median_ratio, permute_units, pool_rare,
-    psi, quantile, quantile_bins, ratio_of_delta,
+    Divergence, Pooled, Result, Sorted, StatsError, cauchy_combination, chi_squared, counts_between,
+    detectable_delta_of_sorted, detectable_difference, fisher_exact, jensen_shannon, ks_of_sorted,
+    mann_whitney_of_sorted, median_ratio_of_sorted, permute_units, pool_rare, psi, quantile_edges, ratio_of_delta,
 };
 
 /// Most runs that are permuted one by one; where that many have a category that is sparse, it weighs little.
@@ -18,7 +18,8 @@ const PERMUTED_RUNS: usize = 200_000;
 ///
 /// # Errors
 ///
-/// A value that is not finite, categories of different number, or counts beyond what can be added up.
+/// A value that is not finite, categories of different number, counts beyond what can be added up, or settings that are
+/// out of range.
 ///
 /// ```
 /// use spanfile::drift::{Better, Samples, Settings, compare};
@@ -29,6 +30,7 @@ const PERMUTED_RUNS: usize = 200_000;
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
 pub fn compare(samples: Samples<'_>, better: Better, settings: &Settings) -> Result<Comparison> {
+    settings.check()?;
     match samples {
         Samples::Numeric { base, current } => numeric(base, current, better, settings),
         Samples::Binary { base, current } => binary(base, current, better, settings),
@@ -39,52 +41,55 @@ pub fn compare(samples: Samples<'_>, better: Better, settings: &Settings) -> Res
 
 fn numeric(base: &[f64], current: &[f64], better: Better, settings: &Settings) -> Result<Comparison> {
     let mut row = Comparison::empty(Kind::Numeric, better, base.len(), current.len());
-    // Figures of a side that is alone, and its errors, all the same.
+    let (base, current) = (Sorted::new(base, 0)?, Sorted::new(current, 0)?);
+    // Figures of a side that is alone all the same.
     for (values, median_of, p95_of) in
-        [(base, &mut row.base_median, &mut row.p95_base), (current, &mut row.cur_median, &mut row.p95_cur)]
+        [(&base, &mut row.base_median, &mut row.p95_base), (&current, &mut row.cur_median, &mut row.p95_cur)]
     {
         if !values.is_empty() {
-            (*median_of, *p95_of) = (Some(median(values)?), Some(quantile(values, settings.tail_quantile)?));
+            (*median_of, *p95_of) = (Some(values.quantile(0.5)), Some(values.quantile(settings.tail_quantile)));
         }
     }
     let (Some(p95), Some(base_median), Some(cur_median)) = (row.p95_base, row.base_median, row.cur_median) else {
         return Ok(row);
     };
-    if let Some(found) = median_ratio(base, current, settings.alpha, settings.resamples, settings.seed)? {
+    let ratio = median_ratio_of_sorted(&base, &current, settings.alpha, settings.resamples, settings.seed);
+    if let Some(found) = ratio {
         row.ratio = Some(found.ratio);
         (row.ci_lo, row.ci_hi) = found.interval.unzip();
     } else if base_median == 0.0 && cur_median != 0.0 {
         row.add_note("the base's median is 0: no ratio");
     }
-    let (above_base, above_cur) = (above(base, p95), above(current, p95));
+    let (above_base, above_cur) = (above(&base, p95), above(&current, p95));
     row.tail_base = Some(share(above_base));
     row.tail_cur = Some(share(above_cur));
 
-    let level = mann_whitney(base, current)?;
-    let p = [level.p, kolmogorov_smirnov(base, current)?.p, fisher_exact(above_base, above_cur)?];
+    let level = mann_whitney_of_sorted(&base, &current);
+    let shape = ks_of_sorted(&base, &current, settings.exact_product);
+    let p = [level.p, shape.p, fisher_exact(above_base, above_cur)?];
     (row.p_level, row.p_shape, row.p_tail) = (Some(p[0]), Some(p[1]), Some(p[2]));
     row.p = Some(cauchy_combination(&p)?);
     // Cliff's delta, from pairs in which the base is larger.
     let pairs = base.len() as f64 * current.len() as f64;
     row.effect = Some((pairs - 2.0 * level.u) / pairs);
-    row.mde = detectable_delta(base, current, settings.wanted_power())?;
+    row.mde = detectable_delta_of_sorted(&base, &current, settings.wanted_power())?;
     if let Some(delta) = row.mde.filter(|_| base.len() > 1 && base.len().min(current.len()) < settings.min_runs)
-        && let Some(ratio) = ratio_of_delta(base, delta)?
+        && let Some(ratio) = ratio_of_delta(&base, delta)?
     {
         row.add_note(&format!("so few runs show medians that differ by a factor of {ratio:.2}"));
     }
-    let (binned_base, binned_cur) = quantile_bins(base, current, settings.bins)?;
-    row.distances(&binned_base, &binned_cur)?;
-    if base.iter().chain(current).all(|v| *v == base[0]) {
+    let edges = quantile_edges(&base, settings.bins);
+    row.distances(&counts_between(&base, &edges), &counts_between(&current, &edges))?;
+    if base.iter().chain(current.iter()).all(|v| *v == base[0]) {
         row.add_note("all values are equal");
     }
     Ok(row)
 }
 
 /// How many values are above a threshold, and how many are not.
-fn above(values: &[f64], threshold: f64) -> [u64; 2] {
-    let above = values.iter().filter(|v| **v > threshold).count();
-    [above as u64, (values.len() - above) as u64]
+fn above(values: &Sorted, threshold: f64) -> [u64; 2] {
+    let not_above = values.partition_point(|v| *v <= threshold);
+    [(values.len() - not_above) as u64, not_above as u64]
 }
 
 fn share([with, without]: [u64; 2]) -> f64 {

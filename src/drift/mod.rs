@@ -36,10 +36,15 @@
 
 mod compare;
 mod decide;
+mod metrics;
+mod runs;
 mod settings;
+mod values;
 
 pub use compare::compare;
 pub use decide::{change_at, decide};
+pub use metrics::{FLAGS, Family, MIXES, Metric, NUMBERS, VERSIONS, metrics};
+pub use runs::{Bin, Drift, Facts, Point, Runs, Side};
 pub use settings::Settings;
 
 /// Runs of a metric on both sides. What is missing is left out before.

@@ -1,6 +1,6 @@
 //! Thresholds.
 
-use crate::stats::{EXPECTED_AT_LEAST, PERMUTATIONS, Power, RESAMPLES};
+use crate::stats::{EXPECTED_AT_LEAST, PERMUTATIONS, Permutations, Power, RESAMPLES, Result, StatsError};
 
 /// A p-value of 0.001 must remain possible.
 const FEWEST_PERMUTATIONS: u32 = 999;
@@ -30,8 +30,12 @@ pub struct Settings {
     pub permutations: u32,
     /// Most steps that a permutation test may take; beyond, there are fewer permutations, but 999 at least.
     pub permutation_steps: u64,
+    /// Permutations as extreme as what was seen, after which there are no more.
+    pub permutation_extreme: u32,
     /// Bootstrap resamples for the ratio of medians.
     pub resamples: u32,
+    /// Up to this product of the numbers of runs the Kolmogorov-Smirnov test is exact.
+    pub exact_product: u128,
     /// Quantile bins of PSI and of the Jensen-Shannon distance of numeric metrics.
     pub bins: usize,
     /// Fewest runs between two changes of level.
@@ -57,8 +61,10 @@ impl Default for Settings {
             jensen_shannon: 0.1,
             expected: EXPECTED_AT_LEAST,
             permutations: PERMUTATIONS,
-            permutation_steps: 100_000_000,
+            permutation_steps: 10_000_000,
+            permutation_extreme: 100,
             resamples: RESAMPLES,
+            exact_product: 250_000,
             bins: 10,
             change_min_runs: 20,
             change_penalty: 3.0,
@@ -69,10 +75,24 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Refuses thresholds that mean nothing.
+    pub(super) fn check(&self) -> Result<()> {
+        for (value, range) in [(self.alpha, "0 to 1, both excluded"), (self.power, "0 to 1, both excluded")] {
+            if !(value > 0.0 && value < 1.0) {
+                return Err(StatsError::OutOfRange { index: 0, value, range });
+            }
+        }
+        match (0.0..=1.0).contains(&self.tail_quantile) {
+            true => Ok(()),
+            false => Err(StatsError::OutOfRange { index: 0, value: self.tail_quantile, range: "0 to 1" }),
+        }
+    }
+
     /// Permutations when one takes so many steps.
-    pub(super) fn affordable_permutations(&self, steps: usize) -> u32 {
+    pub(super) fn affordable_permutations(&self, steps: usize) -> Permutations {
         let affordable = self.permutation_steps / (steps.max(1) as u64);
-        self.permutations.min(u32::try_from(affordable).unwrap_or(u32::MAX).max(FEWEST_PERMUTATIONS))
+        let most = self.permutations.min(u32::try_from(affordable).unwrap_or(u32::MAX).max(FEWEST_PERMUTATIONS));
+        Permutations { most, extreme: self.permutation_extreme }
     }
 
     pub(super) fn wanted_power(&self) -> Power {

@@ -107,8 +107,9 @@ struct Numbered {
 }
 
 impl Numbered {
-    fn of(hashes: impl Iterator<Item = Option<u64>>) -> Self {
-        let mut known: HashMap<u64, u32, RandomState> = HashMap::default();
+    fn of(hashes: impl ExactSizeIterator<Item = Option<u64>>) -> Self {
+        let mut known: HashMap<u64, u32, RandomState> =
+            HashMap::with_capacity_and_hasher(hashes.len(), RandomState::default());
         let mut counts: Vec<u32> = Vec::new();
         let numbers = hashes
             .map(|hash| {
@@ -155,8 +156,9 @@ pub(super) fn candidates(steps: &[Step], settings: &Settings) -> Vec<Candidate> 
     let equal = Numbered::of(steps.iter().map(|s| s.identity(settings.compare_results)));
     let polls = settings.compare_results.then(|| Numbered::of(steps.iter().map(|s| s.poll(settings))));
     // Each of several runs of an agent at the same time is looked at for itself.
-    let agents = Numbered::of(steps.iter().map(|s| Some(xxh3_64_with_seed(s.agent.as_bytes(), s.instance.into()))));
-    let several = agents.counts.len() > 1;
+    let several = steps.windows(2).any(|w| w[0].instance != w[1].instance || w[0].agent != w[1].agent);
+    let who = |s: &Step| Some(xxh3_64_with_seed(s.agent.as_bytes(), s.instance.into()));
+    let agents = if several { Numbered::of(steps.iter().map(who)).numbers } else { vec![0; steps.len()] };
     let mut start = 0;
     for part in steps.chunk_by(|_, next| !next.barrier) {
         let part = start..start + part.len();
@@ -166,10 +168,10 @@ pub(super) fn candidates(steps: &[Step], settings: &Settings) -> Vec<Candidate> 
         }
         let mut order: Vec<usize> = part.clone().collect();
         if several {
-            order.sort_by_key(|&s| agents.numbers[s]);
+            order.sort_by_key(|&s| agents[s]);
             ping_pong(steps, settings, part, &mut found);
         }
-        for sequence in order.chunk_by(|&a, &b| agents.numbers[a] == agents.numbers[b]) {
+        for sequence in order.chunk_by(|&a, &b| agents[a] == agents[b]) {
             if sequence.len() < fewest {
                 continue;
             }

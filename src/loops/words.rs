@@ -8,7 +8,7 @@
 //! assert!(a.same_numbers(&b) && !a.same_numbers(&Words::of("population of Paris in 2021")));
 //! ```
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -24,11 +24,71 @@ const STOP: [&str; 32] = [
     "on", "or", "our", "that", "the", "this", "to", "was", "we", "were", "will", "with", "you", "your",
 ];
 
-/// Their hashes: compared much faster than the words.
-static STOPPED: LazyLock<[u64; STOP.len()]> = LazyLock::new(|| STOP.map(|word| xxh3_64(word.as_bytes())));
+/// The same, as [`short`] numbers, ascending.
+static STOPPED: [u128; STOP.len()] = {
+    let mut stopped = [0; STOP.len()];
+    let mut i = 0;
+    while i < STOP.len() {
+        let (word, mut at) = (STOP[i].as_bytes(), STOP[i].len());
+        while at > 0 {
+            at -= 1;
+            stopped[i] = stopped[i] << 8 | word[at] as u128;
+        }
+        let mut place = i;
+        while place > 0 && stopped[place - 1] > stopped[place] {
+            (stopped[place - 1], stopped[place]) = (stopped[place], stopped[place - 1]);
+            place -= 1;
+        }
+        i += 1;
+    }
+    stopped
+};
 
 /// Bytes of the longest of them.
 const STOP_BYTES: usize = 4;
+
+/// Letters and digits in lower case, 0 for all other bytes.
+static LOWER: [u8; 256] = {
+    let mut lower = [0; 256];
+    let mut b = 0u8;
+    while b < 128 {
+        if b.is_ascii_alphanumeric() {
+            lower[b as usize] = b.to_ascii_lowercase();
+        }
+        b += 1;
+    }
+    lower
+};
+
+/// Bytes of words that are numbers: most of them.
+const SHORT: usize = 16;
+
+/// The first `length` bytes of `bytes` as a number, for words that are short; what follows them must be there.
+fn short(bytes: &[u8], length: usize) -> Option<u128> {
+    let all: [u8; SHORT] = bytes.get(..SHORT)?.try_into().ok()?;
+    let unused = 8 * SHORT.checked_sub(length)? as u32;
+    Some(u128::from_le_bytes(all).checked_shl(unused)? >> unused)
+}
+
+/// Whether any of the bytes is an ASCII digit: one of 0x30 to 0x39.
+fn has_digits(word: u128) -> bool {
+    const ONES: u128 = u128::MAX / 0xff;
+    // With its high bit off, a byte from 0x30 on carries into it when 0x50 is added, one from 0x3a on when 0x46 is.
+    let low = word & (ONES * 0x7f);
+    let (from_0, above_9) = (low + ONES * 0x50, low + ONES * 0x46);
+    from_0 & !above_9 & !word & (ONES * 0x80) != 0
+}
+
+/// Hash of a short word: two halves multiplied and folded, as in wyhash. The function call of a hash for texts of any
+/// length takes as long as all else that is done with a word.
+fn hash_short(word: u128) -> u64 {
+    let mixed = |a: u64, b: u64| {
+        let product = u128::from(a) * u128::from(b);
+        product as u64 ^ (product >> 64) as u64
+    };
+    let halves = mixed(word as u64 ^ 0xa076_1d64_78bd_642f, (word >> 64) as u64 ^ 0xe703_7ed1_a0b4_28db);
+    mixed(halves ^ 0x8ebc_6af0_9c88_c6e3, 0x5899_65cc_7537_4cc3)
+}
 
 /// The words of a text, without order and repetition: a bottom-k sketch (Broder, "On the resemblance and containment
 /// of documents", 1997) that is exact for texts of up to 128 different words.
@@ -45,26 +105,41 @@ pub struct Words {
 impl Words {
     /// The words of a text: stretches of letters and digits, in lower case, without the commonest English words.
     pub fn of(text: &str) -> Self {
-        let mut sample: Vec<u32> = Vec::new();
+        let mut sample: Vec<u32> = Vec::with_capacity(text.len() / 8);
         let mut numbers: Vec<u64> = Vec::new();
-        let mut lower: Vec<u8> = Vec::new();
-        let mut take = |word: &[u8]| {
-            let hash = xxh3_64(word);
-            if word.len() > STOP_BYTES || !STOPPED.contains(&hash) {
-                if word.iter().any(u8::is_ascii_digit) {
-                    numbers.push(hash);
-                }
-                sample.push((hash >> 32) as u32);
+        let mut lower: Vec<u8> = Vec::with_capacity(text.len() + SHORT);
+        // Takes the word that `lower` holds from a place on, with zeros or other words after it.
+        let mut take = |bytes: &[u8], length: usize| {
+            let (hash, has_digits) = match short(bytes, length) {
+                Some(word) if length <= STOP_BYTES && STOPPED.binary_search(&word).is_ok() => return,
+                Some(word) => (hash_short(word), has_digits(word)),
+                None => (xxh3_64(&bytes[..length]), bytes[..length].iter().any(u8::is_ascii_digit)),
+            };
+            if has_digits {
+                numbers.push(hash);
             }
+            sample.push((hash >> 32) as u32);
         };
         if text.is_ascii() {
-            lower.extend(text.bytes().map(|b| b.to_ascii_lowercase()));
-            lower.split(|b| !b.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).for_each(take);
+            // Zeros between words.
+            lower.extend(text.bytes().map(|b| LOWER[usize::from(b)]));
+            lower.resize(text.len() + SHORT, 0);
+            let mut start = 0;
+            for end in 0..=text.len() {
+                if lower[end] == 0 {
+                    if start < end {
+                        take(&lower[start..], end - start);
+                    }
+                    start = end + 1;
+                }
+            }
         } else {
             for word in text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
                 lower.clear();
                 lower.extend_from_slice(word.to_lowercase().as_bytes());
-                take(&lower);
+                let length = lower.len();
+                lower.resize(length + SHORT, 0);
+                take(&lower, length);
             }
         }
         sample.sort_unstable();
@@ -192,8 +267,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_stop_word_is_longer() {
+    fn stop_words_are_found() {
         assert_eq!(STOP.iter().map(|w| w.len()).max(), Some(STOP_BYTES));
+        assert!(STOPPED.is_sorted());
+        for stop in STOP {
+            assert!(Words::of(stop).is_empty() && Words::of(&stop.to_uppercase()).is_empty(), "{stop}");
+            assert_eq!(Words::of(&format!("{stop}, {stop}xq! é")).len(), 2, "{stop}");
+        }
+    }
+
+    #[test]
+    fn digits_are_seen_in_words_of_any_length() {
+        for word in ["a1", "12345678", "abcdefgh0jklmnop", "9bcdefghijklmnop", "abcdefghijklmno9", "abcdefghijklmnopq7"]
+        {
+            assert!(!Words::of(word).same_numbers(&Words::of("none")), "{word}");
+            assert!(Words::of(word).same_numbers(&Words::of(&format!("é {}", word.to_uppercase()))), "{word}");
+        }
+        for word in ["a", "abcdefghijklmnop", "zzzzzzzzzzzzzzzzz", "éàü", "日本語", "ａｂｃ"] {
+            assert!(Words::of(word).same_numbers(&Words::of("none")), "{word}");
+        }
     }
 
     #[test]

@@ -7,8 +7,9 @@
 //! | module | does |
 //! |---|---|
 //! | `pricer` | one use, its price and why it has none |
-//! | `rows` | uses as `usage` and `spans` hold them |
+//! | `usage`, `rows` | uses as `usage` and `spans` hold them |
 //! | `sums` | per run; per day, agent, model and price |
+//! | `agent_runs` | per run and agent |
 //! | `tools` | which tools a model call is due to |
 //! | `loops` | what loops wasted |
 //! | `search` | loops at other settings |
@@ -36,6 +37,7 @@
 //! # }
 //! ```
 
+mod agent_runs;
 mod audit;
 mod loops;
 mod pricer;
@@ -44,6 +46,7 @@ mod search;
 mod steps;
 mod sums;
 mod tools;
+mod usage;
 
 use std::sync::Arc;
 
@@ -190,13 +193,22 @@ impl Portion {
     pub fn priced_uses(&self, pricing: &Pricing) -> Result<PricedUses> {
         let mut sums = Sums::new();
         let mut pricer = Pricer::new(pricing);
-        let undecided = rows::price_usage(self, &mut pricer, &mut sums)?;
+        let undecided = usage::price(self, &mut pricer, &mut sums)?;
         if !undecided.is_empty() {
             rows::price_spans(self, &undecided, &mut pricer, &mut sums)?;
         }
         let (uses, buckets) = (sums.uses(&pricer), sums.buckets(&pricer));
         let runs = sums.runs(self)?;
         Ok(PricedUses { runs, uses, buckets })
+    }
+
+    /// What each agent did in each run, and what that cost: one row per run and agent, with the columns
+    /// [`AGENT_RUNS`](crate::schema::AGENT_RUNS). Runs without any call are not among them.
+    ///
+    /// # Errors
+    /// What reading can bring.
+    pub fn agent_runs(&self, pricing: &Pricing) -> Result<RecordBatch> {
+        agent_runs::price(self, pricing)
     }
 
     /// Prices span by span.

@@ -55,6 +55,11 @@ impl Use<'_> {
         }
     }
 
+    /// Whether it has nothing that could have a price.
+    pub(super) fn costs_nothing(&self) -> bool {
+        self.basis.is_none() && self.unaccounted == 0
+    }
+
     /// All tokens, as far as they are known.
     fn known_tokens(&self) -> i64 {
         let parts = || Some(self.tokens.input.unwrap_or(0).saturating_add(self.tokens.output.unwrap_or(0)));

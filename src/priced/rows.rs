@@ -1,4 +1,4 @@
-//! Uses as `usage` and `spans` hold them.
+//! Uses as `spans` hold them, one by one.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use super::Portion;
 use super::pricer::{Outcome, Pricer, Use, When};
 use super::sums::Sums;
-use crate::cells::{Day, Flag, Id, Int, Text, Time, Trace, Usd};
+use crate::cells::{Flag, Id, Int, Text, Time, Trace, Usd};
 use crate::cost::Usage;
 use crate::derive::{CostBasis, is_of_a_call, is_use, puts_out_tokens};
 use crate::error::Result;
@@ -15,39 +15,8 @@ use crate::model::{SpanId, TraceId};
 use crate::normalise::Kind;
 use crate::segment::Table;
 
-/// Columns of `usage` that matter here.
-const OF_USAGE: [&str; 27] = [
-    "trace_id",
-    "agent_name",
-    "agent_version",
-    "workflow_name",
-    "kind",
-    "provider",
-    "request_model",
-    "response_model",
-    "service_tier",
-    "cost_basis",
-    "day",
-    "calls",
-    "unaccounted_calls",
-    "counted_spans",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "reasoning_tokens",
-    "input_audio_tokens",
-    "input_image_tokens",
-    "output_audio_tokens",
-    "total_tokens",
-    "max_input_tokens",
-    "reported_cost_usd",
-    "overflowed",
-];
-
 /// Token columns, named alike in `usage` and `spans`.
-struct Tokens<'a> {
+pub(super) struct Tokens<'a> {
     input: Int<'a>,
     output: Int<'a>,
     cache_read: Int<'a>,
@@ -57,11 +26,11 @@ struct Tokens<'a> {
     input_audio: Int<'a>,
     input_image: Int<'a>,
     output_audio: Int<'a>,
-    total: Int<'a>,
+    pub(super) total: Int<'a>,
 }
 
 impl<'a> Tokens<'a> {
-    fn of(b: &'a RecordBatch) -> Self {
+    pub(super) fn of(b: &'a RecordBatch) -> Self {
         Tokens {
             input: Int::of(b, "input_tokens"),
             output: Int::of(b, "output_tokens"),
@@ -76,7 +45,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    fn at(&self, row: usize) -> Usage {
+    pub(super) fn at(&self, row: usize) -> Usage {
         Usage {
             input: self.input.at(row),
             output: self.output.at(row),
@@ -93,90 +62,9 @@ impl<'a> Tokens<'a> {
 }
 
 /// What is priced: embeddings and searches put out no tokens, whether the source says so or not.
-fn of_kind(tokens: Usage, kind: Option<&str>) -> Usage {
+pub(super) fn of_kind(tokens: Usage, kind: Option<&str>) -> Usage {
     let silent = kind.is_some_and(|k| !puts_out_tokens(Kind::parse(k))) && tokens.input.is_some();
     Usage { output: tokens.output.or(silent.then_some(0)), ..tokens }
-}
-
-fn count(column: &Int<'_>, row: usize) -> u64 {
-    column.at(row).and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
-}
-
-/// Prices the rows of `usage`; returns the traces, sorted, whose sums do not decide what they cost.
-pub(super) fn price_usage(portion: &Portion, pricer: &mut Pricer<'_>, sums: &mut Sums) -> Result<Vec<TraceId>> {
-    let mut undecided = Vec::new();
-    // A trace's rows are contiguous, and may be cut by the end of a batch: what was priced of it waits for its rest.
-    let mut open: Option<TraceId> = None;
-    let mut spoiled = false;
-    for batch in portion.read(Table::Usage, &OF_USAGE, None)? {
-        let batch = batch?;
-        let trace = Trace::of(&batch, "trace_id");
-        let tokens = Tokens::of(&batch);
-        let texts = [
-            "agent_name",
-            "agent_version",
-            "workflow_name",
-            "kind",
-            "provider",
-            "request_model",
-            "response_model",
-            "service_tier",
-            "cost_basis",
-        ]
-        .map(|name| Text::of(&batch, name));
-        let [agent, version, workflow, kind, provider, request, response, tier, basis] = &texts;
-        let (day, reported) = (Day::of(&batch, "day"), Usd::of(&batch, "reported_cost_usd"));
-        let ints =
-            ["calls", "unaccounted_calls", "counted_spans", "max_input_tokens"].map(|name| Int::of(&batch, name));
-        let [calls, unaccounted, counted, max_input] = &ints;
-        let overflowed = Flag::of(&batch, "overflowed");
-        for row in 0..batch.num_rows() {
-            let id = trace.at(row);
-            if id != open {
-                sums.end_trace(!spoiled);
-                (open, spoiled) = (id, false);
-            }
-            let Some(id) = id.filter(|_| !spoiled) else { continue };
-            let u = Use {
-                agent: agent.at(row),
-                agent_version: version.at(row),
-                workflow: workflow.at(row),
-                kind: kind.at(row),
-                provider: provider.at(row),
-                request_model: request.at(row),
-                response_model: response.at(row),
-                service_tier: tier.at(row),
-                basis: basis.at(row).and_then(CostBasis::of_name),
-                when: When::Day(day.at(row).unwrap_or_default()),
-                calls: count(calls, row),
-                counted: match (basis.at(row), counted.at(row)) {
-                    (None, _) => 0,
-                    (_, None) => count(calls, row),
-                    (_, Some(n)) => u64::try_from(n).unwrap_or(0),
-                },
-                unaccounted: count(unaccounted, row),
-                tokens: of_kind(tokens.at(row), kind.at(row)),
-                total_tokens: tokens.total.at(row),
-                max_input: max_input.at(row),
-                reported: reported.at(row),
-                overflowed: overflowed.at(row).unwrap_or(false),
-            };
-            // Tools that nobody has to pay for are most of the rows.
-            if u.basis.is_none() && u.unaccounted == 0 {
-                continue;
-            }
-            match pricer.price(&u) {
-                Ok(outcome) => sums.add(id, &u, &outcome, pricer),
-                Err(_) => {
-                    undecided.push(id);
-                    spoiled = true;
-                }
-            }
-        }
-    }
-    sums.end_trace(!spoiled);
-    undecided.sort_unstable();
-    Ok(undecided)
 }
 
 /// Columns of `spans` that matter here.
@@ -358,7 +246,7 @@ pub(super) fn price_spans(
     for_each_trace(portion, Some(traces), |trace, spans| {
         unaccounted(spans);
         for s in spans.iter() {
-            if s.used.basis.is_none() && s.used.unaccounted == 0 {
+            if s.used.costs_nothing() {
                 continue;
             }
             let of_run = workflows.get(&trace).map(String::as_str);

@@ -280,3 +280,42 @@ pub static LOOP_SPANS: &[Column] = &[
         "Of a call that only the span's output tells of, its position there, from 0.",
     ),
 ];
+
+/// Columns of `agent_runs`: what each agent did in each run.
+pub static AGENT_RUNS: &[Column] = &joined::<25, 5, 30>(
+    [
+        col("trace_id", TraceId, false, Raw, "", "Trace, and id of the run."),
+        col("agent_name", Label, true, Derived, "", "Agent at work."),
+        col("agent_version", Label, true, Derived, "", "Its version; NULL where it has none, or several in one run."),
+        col("workflow_name", Label, true, Derived, "", "Workflow, crew or graph; NULL where it worked in several."),
+        col("root_name", Label, true, Derived, "", "Name of the root span."),
+        col("session_id", Key, true, Derived, "", "Session that the run belongs to."),
+        col("user_id", Key, true, Derived, "", "End user."),
+        col("service_name", Label, true, Derived, "", "Service that ran it."),
+        col("environment", Label, true, Derived, "", "Deployment environment."),
+        col("outcome", Label, false, Derived, "", "Of the run: completed, failed or incomplete."),
+        col("start_time", Time, false, Derived, "", "When the run started."),
+        col("agents", Count, false, Derived, "agents", "Agents that worked in the run."),
+        col("steps", Count, false, Derived, "steps", "Its LLM calls, tool calls, retrievals and handoffs."),
+        col("llm_calls", Count, false, Derived, "calls", "Its LLM calls."),
+        col("tool_calls", Count, false, Derived, "calls", "Its tool calls."),
+        col("input_tokens", Count, true, Derived, "tokens", "Input tokens, cache reads and writes included."),
+        col("output_tokens", Count, true, Derived, "tokens", "Output tokens, reasoning included."),
+        col("cache_read_tokens", Count, true, Derived, "tokens", "Input tokens read from caches."),
+        col("total_tokens", Count, true, Derived, "tokens", "All tokens."),
+        col("duration_ns", Int, true, Derived, "ns", "Sum of the durations of its calls."),
+        col("errors", Count, false, Derived, "calls", "Its calls that failed."),
+        col(
+            "retries",
+            Count,
+            true,
+            Derived,
+            "steps",
+            "Steps that repeat a failed one; NULL where other agents worked in the run, for the run's count is of all.",
+        ),
+        col("loops", Count, false, Derived, "loops", "Its loops above severity info."),
+        col("models", Label, true, Derived, "", "JSON object: its LLM calls by model."),
+        col("tools", Label, true, Derived, "", "JSON object: its tool calls by tool."),
+    ],
+    money!(),
+);

@@ -1,7 +1,7 @@
 //! How sure the ratio of two medians is.
 
 use super::error::check_between;
-use super::order::{quantile_of_sorted, sorted};
+use super::order::{Sorted, quantile_of_sorted};
 use super::{Random, Result};
 
 /// Resamples that an interval is taken from unless one says otherwise.
@@ -45,25 +45,34 @@ pub fn median_ratio(
     seed: u64,
 ) -> Result<Option<MedianRatio>> {
     check_between(alpha, 0.0, 1.0, "0 to 1, both excluded")?;
-    let (base, current) = (sorted(base, 1)?, sorted(current, 1)?);
-    let (below, above) = (quantile_of_sorted(&base, 0.5), quantile_of_sorted(&current, 0.5));
+    Ok(median_ratio_of_sorted(&Sorted::new(base, 1)?, &Sorted::new(current, 1)?, alpha, resamples, seed))
+}
+
+/// The same of samples that are not empty, with `alpha` between 0 and 1.
+pub(crate) fn median_ratio_of_sorted(
+    base: &Sorted,
+    current: &Sorted,
+    alpha: f64,
+    resamples: u32,
+    seed: u64,
+) -> Option<MedianRatio> {
+    let (below, above) = (base.quantile(0.5), current.quantile(0.5));
     if below <= 0.0 || base[0] < 0.0 || current[0] < 0.0 {
-        return Ok(None);
+        return None;
     }
     let ratio = above / below;
     if !ratio.is_finite() {
-        return Ok(None);
+        return None;
     }
     let mut random = Random::new(seed);
-    let mut ratios: Vec<f64> = (0..resamples)
-        .map(|_| resampled_median(&current, &mut random) / resampled_median(&base, &mut random))
-        .collect();
+    let mut ratios: Vec<f64> =
+        (0..resamples).map(|_| resampled_median(current, &mut random) / resampled_median(base, &mut random)).collect();
     if ratios.is_empty() || ratios.iter().any(|r| r.is_nan()) {
-        return Ok(Some(MedianRatio { ratio, interval: None }));
+        return Some(MedianRatio { ratio, interval: None });
     }
     ratios.sort_unstable_by(f64::total_cmp);
     let (low, high) = (quantile_of_sorted(&ratios, alpha / 2.0), quantile_of_sorted(&ratios, 1.0 - alpha / 2.0));
-    Ok(Some(MedianRatio { ratio, interval: (low.is_finite() && high.is_finite()).then_some((low, high)) }))
+    Some(MedianRatio { ratio, interval: (low.is_finite() && high.is_finite()).then_some((low, high)) })
 }
 
 /// The median of as many draws with replacement as there are values.

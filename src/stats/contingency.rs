@@ -137,28 +137,51 @@ pub struct Permuted {
     pub chance_bits: f64,
 }
 
+/// How often units are dealt anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permutations {
+    /// At most so often.
+    pub most: u32,
+    /// Not any more when so many had a statistic no smaller than the observed one: then p is so many, over how often units
+    /// were dealt (Besag and Clifford 1991, "Sequential Monte Carlo p-values"). What is far from significant takes a few
+    /// hundred permutations, and no p-value is less exact than by one part in the root of this number.
+    pub extreme: u32,
+}
+
+impl Permutations {
+    /// All of them.
+    pub fn all(most: u32) -> Self {
+        Permutations { most, extreme: u32::MAX }
+    }
+}
+
 /// Whether two groups of units have the same mix, where each unit (a run) carries a count per category: the statistic is
-/// Pearson's of the summed counts, and what chance gives is found by dealing the *units* anew, `permutations` times. Counts
+/// Pearson's of the summed counts, and what chance gives is found by dealing the *units* anew, again and again. Counts
 /// within a unit go together, so permuting or testing counts would take fifty calls of one run for fifty observations.
 ///
-/// The p-value is `(1 + extreme) / (1 + permutations)` (Phipson and Smyth 2010, "Permutation p-values should never be
+/// The p-value of all permutations is `(1 + extreme) / (1 + permutations)` (Phipson and Smyth 2010, "Permutation p-values should never be
 /// zero"). The same units in the same order, and the same seed, give the same p-value on every platform: integers, and
 /// floating-point operations without a library's rounding. All counts in one category, or none: p is 1.
-/// Takes `permutations * min(n, m) * categories` steps.
+/// Takes as many steps per permutation as there are counts above 0 in as many units as the smaller side has.
 ///
 /// # Errors
 ///
 /// A side without units, units of different lengths, or a sum over 2^64.
 ///
 /// ```
-/// use spanfile::stats::{PERMUTATIONS, permute_units};
+/// use spanfile::stats::{PERMUTATIONS, Permutations, permute_units};
 /// let (base, current) = (vec![[3, 1]; 20], vec![[1, 3]; 20]);
-/// let test = permute_units(&base, &current, PERMUTATIONS, 7)?;
+/// let test = permute_units(&base, &current, Permutations::all(PERMUTATIONS), 7)?;
 /// assert_eq!(test.statistic, 40.0);
 /// assert_eq!(test.p, 1.0 / 10_000.0);
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
-pub fn permute_units<U: AsRef<[u64]>>(base: &[U], current: &[U], permutations: u32, seed: u64) -> Result<Permuted> {
+pub fn permute_units<U: AsRef<[u64]>>(
+    base: &[U],
+    current: &[U],
+    permutations: Permutations,
+    seed: u64,
+) -> Result<Permuted> {
     for side in [base, current] {
         if side.is_empty() {
             return Err(StatsError::TooFew { needed: 1, got: 0 });
@@ -166,8 +189,9 @@ pub fn permute_units<U: AsRef<[u64]>>(base: &[U], current: &[U], permutations: u
     }
     let width = base[0].as_ref().len();
     let mut totals = vec![0_u64; width];
-    // Row after row: they are dealt at random.
-    let mut counts: Vec<u64> = Vec::with_capacity((base.len() + current.len()) * width);
+    // Counts above 0 of unit after unit, and where those of each begin: units are dealt at random, and have few each.
+    let mut counts: Vec<(u32, u64)> = Vec::new();
+    let mut starts: Vec<usize> = Vec::with_capacity(base.len() + current.len() + 1);
     for unit in base.iter().chain(current) {
         let unit = unit.as_ref();
         if unit.len() != width {
@@ -176,15 +200,16 @@ pub fn permute_units<U: AsRef<[u64]>>(base: &[U], current: &[U], permutations: u
         for (sum, &count) in totals.iter_mut().zip(unit) {
             *sum = sum.checked_add(count).ok_or(StatsError::TooLarge)?;
         }
-        counts.extend_from_slice(unit);
+        starts.push(counts.len());
+        counts.extend((0u32..).zip(unit).filter(|(_, count)| **count > 0).map(|(at, count)| (at, *count)));
     }
+    starts.push(counts.len());
     let all = totals.iter().try_fold(0_u64, |sum, &t| sum.checked_add(t)).ok_or(StatsError::TooLarge)?;
 
     // Dealing the smaller side is enough: the other one is what remains.
     let (dealt, first) = if base.len() <= current.len() { (base.len(), 0) } else { (current.len(), base.len()) };
     let add = |sums: &mut [u64], unit: usize| {
-        let row = &counts[unit * width..(unit + 1) * width];
-        sums.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
+        counts[starts[unit]..starts[unit + 1]].iter().for_each(|(at, count)| sums[*at as usize] += count);
     };
     let (mut sums, mut rest) = (vec![0_u64; width], vec![0_u64; width]);
     (first..first + dealt).for_each(|unit| add(&mut sums, unit));
@@ -192,7 +217,9 @@ pub fn permute_units<U: AsRef<[u64]>>(base: &[U], current: &[U], permutations: u
     let mut order: Vec<u32> = (0..(base.len() + current.len()) as u32).collect();
     let mut random = Random::new(seed);
     let (mut extreme, mut chance_psi, mut chance_bits) = (0_u32, 0.0, 0.0);
-    for _ in 0..permutations {
+    let mut times = 0_u32;
+    while times < permutations.most && extreme < permutations.extreme {
+        times += 1;
         sums.fill(0);
         for at in 0..dealt {
             let other = at + random.below((order.len() - at) as u64) as usize;
@@ -210,13 +237,12 @@ pub fn permute_units<U: AsRef<[u64]>>(base: &[U], current: &[U], permutations: u
             chance_bits += bits_of(one, other, n, m);
         }
     }
-    let times = f64::from(permutations.max(1));
-    Ok(Permuted {
-        statistic: seen,
-        p: (f64::from(extreme) + 1.0) / (f64::from(permutations) + 1.0),
-        chance_psi: chance_psi / times,
-        chance_bits: chance_bits / times,
-    })
+    let p = match times < permutations.most {
+        true => f64::from(extreme) / f64::from(times),
+        false => (f64::from(extreme) + 1.0) / (f64::from(times) + 1.0),
+    };
+    let times = f64::from(times.max(1));
+    Ok(Permuted { statistic: seen, p, chance_psi: chance_psi / times, chance_bits: chance_bits / times })
 }
 
 /// Pearson's statistic of two rows, one of them given by its counts, the other by the columns' totals.

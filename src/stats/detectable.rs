@@ -2,7 +2,7 @@
 
 use super::error::{check, check_between};
 use super::normal::{normal_above, normal_quantile};
-use super::order::critical;
+use super::order::{Sorted, critical};
 use super::rank_tests::untied_share;
 use super::{Result, StatsError};
 
@@ -45,8 +45,13 @@ impl Power {
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
 pub fn detectable_delta(base: &[f64], current: &[f64], power: Power) -> Result<Option<f64>> {
+    detectable_delta_of_sorted(&Sorted::new(base, 1)?, &Sorted::new(current, 1)?, power)
+}
+
+/// The same of samples that are not empty.
+pub(crate) fn detectable_delta_of_sorted(base: &Sorted, current: &Sorted, power: Power) -> Result<Option<f64>> {
     let (alpha, beta) = power.quantiles()?;
-    let untied = untied_share(base, current)?;
+    let untied = untied_share(base, current);
     let (n, m) = (base.len() as f64, current.len() as f64);
     // A continuity correction of half a pair of n m.
     let delta = (alpha + beta) * ((n + m + 1.0) * untied / (3.0 * n * m)).sqrt() + 1.0 / (n * m);

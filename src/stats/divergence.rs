@@ -3,7 +3,7 @@
 use std::f64::consts::LN_2;
 
 use super::error::{check_counts, finite_result};
-use super::order::{quantile_of_sorted, sorted};
+use super::order::Sorted;
 use super::{Result, StatsError};
 
 /// What stands for an empty category, as a count: its logarithm would be infinite.
@@ -111,7 +111,7 @@ pub(super) fn bits_of(base: &[u64], current: &[u64], n: u64, m: u64) -> f64 {
 /// assert_eq!(spanfile::stats::wasserstein(&[0.0, 1.0, 3.0], &[5.0, 6.0, 8.0]), Ok(5.0));
 /// ```
 pub fn wasserstein(base: &[f64], current: &[f64]) -> Result<f64> {
-    let (base, current) = (sorted(base, 1)?, sorted(current, 1)?);
+    let (base, current) = (Sorted::new(base, 1)?, Sorted::new(current, 1)?);
     let (mut i, mut j, mut area) = (0, 0, 0.0);
     let mut at = base[0].min(current[0]);
     while i < base.len() || j < current.len() {
@@ -150,21 +150,29 @@ pub fn wasserstein(base: &[f64], current: &[f64]) -> Result<f64> {
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
 pub fn quantile_bins(base: &[f64], current: &[f64], bins: usize) -> Result<(Vec<u64>, Vec<u64>)> {
-    let (base, current) = (sorted(base, 1)?, sorted(current, 1)?);
-    let mut edges: Vec<f64> = (1..bins).map(|i| quantile_of_sorted(&base, i as f64 / bins as f64)).collect();
+    let (base, current) = (Sorted::new(base, 1)?, Sorted::new(current, 1)?);
+    let edges = quantile_edges(&base, bins);
+    Ok((counts_between(&base, &edges), counts_between(&current, &edges)))
+}
+
+/// Inner edges of bins of about equal counts, ascending; fewer where quantiles coincide.
+pub(crate) fn quantile_edges(base: &Sorted, bins: usize) -> Vec<f64> {
+    let mut edges: Vec<f64> = (1..bins).map(|i| base.quantile(i as f64 / bins as f64)).collect();
     edges.dedup();
-    let count = |values: &[f64]| {
-        let mut below = 0;
-        let mut counts = Vec::with_capacity(edges.len() + 1);
-        for edge in &edges {
-            let until = values.partition_point(|v| v <= edge);
-            counts.push((until - below) as u64);
-            below = until;
-        }
-        counts.push((values.len() - below) as u64);
-        counts
-    };
-    Ok((count(&base), count(&current)))
+    edges
+}
+
+/// How many values lie in each bin: up to the first edge, from there up to the second, and so on.
+pub(crate) fn counts_between(values: &Sorted, edges: &[f64]) -> Vec<u64> {
+    let mut below = 0;
+    let mut counts = Vec::with_capacity(edges.len() + 1);
+    for edge in edges {
+        let until = values.partition_point(|v| v <= edge);
+        counts.push((until - below) as u64);
+        below = until;
+    }
+    counts.push((values.len() - below) as u64);
+    counts
 }
 
 /// PSI as the program Evidently (0.7) computes it for a numeric column, for comparison with its reports: bins of equal width
@@ -182,7 +190,7 @@ pub fn quantile_bins(base: &[f64], current: &[f64], bins: usize) -> Result<(Vec<
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
 pub fn psi_evidently(base: &[f64], current: &[f64]) -> Result<f64> {
-    let (base, current) = (sorted(base, 1)?, sorted(current, 1)?);
+    let (base, current) = (Sorted::new(base, 1)?, Sorted::new(current, 1)?);
     let distinct = 1 + base.windows(2).filter(|w| w[0] != w[1]).count();
     let cut = |values: &[f64]| -> Result<Vec<f64>> {
         let counts = if distinct > 20 {

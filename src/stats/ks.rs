@@ -2,7 +2,7 @@
 
 use super::Result;
 use super::kolmogorov::one_sample_above;
-use super::order::sorted;
+use super::order::Sorted;
 
 /// Up to this product of the sample sizes the p-value is exact.
 pub const KS_EXACT_PRODUCT: u128 = 4_000_000;
@@ -42,18 +42,22 @@ pub struct KolmogorovSmirnov {
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
 pub fn kolmogorov_smirnov(base: &[f64], current: &[f64]) -> Result<KolmogorovSmirnov> {
-    let (base, current) = (sorted(base, 1)?, sorted(current, 1)?);
+    Ok(ks_of_sorted(&Sorted::new(base, 1)?, &Sorted::new(current, 1)?, KS_EXACT_PRODUCT))
+}
+
+/// The same of samples that are not empty, exact up to that product of their sizes.
+pub(crate) fn ks_of_sorted(base: &Sorted, current: &Sorted, exact_product: u128) -> KolmogorovSmirnov {
     let (n, m) = (base.len(), current.len());
-    let gap = largest_gap(&base, &current);
+    let gap = largest_gap(base, current);
     let product = n as u128 * m as u128;
     let statistic = gap as f64 / product as f64;
-    if product <= KS_EXACT_PRODUCT {
+    if product <= exact_product {
         let p = if n <= m { share_outside(n, m, gap as i64) } else { share_outside(m, n, gap as i64) };
-        return Ok(KolmogorovSmirnov { statistic, p, exact: true });
+        return KolmogorovSmirnov { statistic, p, exact: true };
     }
     let (n, m) = (n as f64, m as f64);
     let p = one_sample_above((n * m / (n + m)).round_ties_even(), statistic);
-    Ok(KolmogorovSmirnov { statistic, p, exact: false })
+    KolmogorovSmirnov { statistic, p, exact: false }
 }
 
 /// The largest `|i m - j n|`, where `i` of `n` and `j` of `m` values are at most some value.

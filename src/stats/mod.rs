@@ -37,20 +37,25 @@ mod pelt;
 mod random;
 mod rank_tests;
 
+pub(crate) use bootstrap::median_ratio_of_sorted;
 pub use bootstrap::{MedianRatio, RESAMPLES, median_ratio};
 pub use contingency::{
-    ChiSquared, EXPECTED_AT_LEAST, PERMUTATIONS, Permuted, Pooled, chi_squared, permute_units, pool_rare,
+    ChiSquared, EXPECTED_AT_LEAST, PERMUTATIONS, Permutations, Permuted, Pooled, chi_squared, permute_units, pool_rare,
 };
+pub(crate) use detectable::detectable_delta_of_sorted;
 pub use detectable::{Power, detectable_delta, detectable_difference, ratio_of_delta};
 pub use divergence::{Divergence, jensen_shannon, psi, psi_evidently, quantile_bins, wasserstein};
+pub(crate) use divergence::{counts_between, quantile_edges};
 pub use error::StatsError;
 pub use fisher::fisher_exact;
+pub(crate) use ks::ks_of_sorted;
 pub use ks::{KS_EXACT_PRODUCT, KolmogorovSmirnov, kolmogorov_smirnov};
 pub use multiple::{COMBINE_AT_MOST, benjamini_hochberg, cauchy_combination};
-pub(crate) use order::critical;
+pub(crate) use order::{Sorted, critical};
 pub use order::{median, normal_scores, quantile, ranks};
 pub use pelt::{Changes, level_changes, pelt};
 pub use random::Random;
+pub(crate) use rank_tests::mann_whitney_of_sorted;
 pub use rank_tests::{CliffsDelta, MannWhitney, cliffs_delta, mann_whitney};
 
 /// An answer, or why there is none.

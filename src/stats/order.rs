@@ -1,20 +1,39 @@
 //! What follows from sorting: quantiles, medians, ranks, normal scores.
 
+use std::ops::Deref;
+
 use super::error::{check, check_between};
 use super::normal::normal_quantile;
 use super::{Result, StatsError};
 
-/// The values in ascending order.
-///
-/// # Errors
-///
-/// Fewer than `needed` values, or one that is not finite.
-pub(super) fn sorted(values: &[f64], needed: usize) -> Result<Vec<f64>> {
-    check(values, needed)?;
-    let mut sorted = values.to_vec();
-    // Equal to ordering by `<`, but for -0.0 and 0.0, which no function here tells apart.
-    sorted.sort_unstable_by(f64::total_cmp);
-    Ok(sorted)
+/// A sample in ascending order, all of it finite: sorted once, it is looked at by many.
+#[derive(Debug, Clone)]
+pub(crate) struct Sorted(Vec<f64>);
+
+impl Sorted {
+    /// # Errors
+    ///
+    /// Fewer than `needed` values, or one that is not finite.
+    pub(crate) fn new(values: &[f64], needed: usize) -> Result<Self> {
+        check(values, needed)?;
+        let mut sorted = values.to_vec();
+        // Equal to ordering by `<`, but for -0.0 and 0.0, which no function here tells apart.
+        sorted.sort_unstable_by(f64::total_cmp);
+        Ok(Sorted(sorted))
+    }
+
+    /// The quantile of a sample that is not empty.
+    pub(crate) fn quantile(&self, q: f64) -> f64 {
+        quantile_of_sorted(&self.0, q)
+    }
+}
+
+impl Deref for Sorted {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        &self.0
+    }
 }
 
 /// Quantile of values that are sorted, finite and not none.
@@ -41,7 +60,7 @@ pub fn quantile(values: &[f64], q: f64) -> Result<f64> {
     if !(0.0..=1.0).contains(&q) {
         return Err(StatsError::OutOfRange { index: 0, value: q, range: "0 to 1" });
     }
-    Ok(quantile_of_sorted(&sorted(values, 1)?, q))
+    Ok(Sorted::new(values, 1)?.quantile(q))
 }
 
 /// The median: [`quantile`] 0.5.

@@ -1,9 +1,8 @@
 //! Level of two samples by ranks: Mann-Whitney U and Cliff's delta.
 
 use super::Result;
-use super::error::check;
 use super::normal::normal_above;
-use super::order::{critical, sorted, ties};
+use super::order::{Sorted, critical};
 
 /// Result of [`mann_whitney`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,21 +21,25 @@ struct Merged {
     tie_term: f64,
 }
 
-fn merged(first: &[f64], second: &[f64]) -> Result<Merged> {
-    check(first, 1)?;
-    check(second, 1)?;
-    let mut all: Vec<(f64, bool)> =
-        first.iter().map(|&v| (v, true)).chain(second.iter().map(|&v| (v, false))).collect();
-    all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let values: Vec<f64> = all.iter().map(|&(v, _)| v).collect();
+fn merged(first: &Sorted, second: &Sorted) -> Merged {
+    let (mut i, mut j) = (0, 0);
     let (mut rank_sum, mut tie_term) = (0.0, 0.0);
-    ties(&values, |start, end| {
-        let of_first = all[start..end].iter().filter(|(_, first)| *first).count();
+    while i < first.len() || j < second.len() {
+        let value = match (first.get(i), second.get(j)) {
+            (Some(&a), Some(&b)) => a.min(b),
+            (Some(&one), None) | (None, Some(&one)) => one,
+            (None, None) => break,
+        };
+        let start = i + j;
+        let of_first = first[i..].iter().take_while(|v| **v == value).count();
+        let of_second = second[j..].iter().take_while(|v| **v == value).count();
+        (i, j) = (i + of_first, j + of_second);
+        let end = i + j;
         rank_sum += of_first as f64 * (start + 1 + end) as f64 / 2.0;
         let t = (end - start) as f64;
         tie_term += t * t * t - t;
-    });
-    Ok(Merged { rank_sum, tie_term })
+    }
+    Merged { rank_sum, tie_term }
 }
 
 /// Whether one of two samples tends to be larger: Mann-Whitney U (Wilcoxon's rank sum), two-sided, by the normal
@@ -56,7 +59,12 @@ fn merged(first: &[f64], second: &[f64]) -> Result<Merged> {
 /// # Ok::<(), spanfile::stats::StatsError>(())
 /// ```
 pub fn mann_whitney(first: &[f64], second: &[f64]) -> Result<MannWhitney> {
-    let Merged { rank_sum, tie_term } = merged(first, second)?;
+    Ok(mann_whitney_of_sorted(&Sorted::new(first, 1)?, &Sorted::new(second, 1)?))
+}
+
+/// The same of samples that are not empty.
+pub(crate) fn mann_whitney_of_sorted(first: &Sorted, second: &Sorted) -> MannWhitney {
+    let Merged { rank_sum, tie_term } = merged(first, second);
     let (n, m) = (first.len() as f64, second.len() as f64);
     let all = n + m;
     let u = rank_sum - n * (n + 1.0) / 2.0;
@@ -64,14 +72,14 @@ pub fn mann_whitney(first: &[f64], second: &[f64]) -> Result<MannWhitney> {
     let beyond = u.max(n * m - u) - n * m / 2.0 - 0.5;
     // The variance of all ties is 0, but for rounding.
     let p = if variance > 0.0 && beyond > 0.0 { 2.0 * normal_above(beyond / variance.sqrt()) } else { 1.0 };
-    Ok(MannWhitney { u, p: p.min(1.0) })
+    MannWhitney { u, p: p.min(1.0) }
 }
 
 /// Share of the sampling variance that ties leave: 1 without ties, 0 when all values are equal.
-pub(super) fn untied_share(first: &[f64], second: &[f64]) -> Result<f64> {
+pub(super) fn untied_share(first: &Sorted, second: &Sorted) -> f64 {
     let all = (first.len() + second.len()) as f64;
-    let tie_term = merged(first, second)?.tie_term;
-    Ok((1.0 - tie_term / (all * all * all - all)).max(0.0))
+    let tie_term = merged(first, second).tie_term;
+    (1.0 - tie_term / (all * all * all - all)).max(0.0)
 }
 
 /// Result of [`cliffs_delta`].
@@ -107,7 +115,7 @@ pub struct CliffsDelta {
 /// ```
 pub fn cliffs_delta(base: &[f64], current: &[f64], alpha: f64) -> Result<CliffsDelta> {
     let z = critical(alpha)?;
-    let (base, current) = (sorted(base, 2)?, sorted(current, 2)?);
+    let (base, current) = (Sorted::new(base, 2)?, Sorted::new(current, 2)?);
     let (n, m) = (base.len() as f64, current.len() as f64);
     let of_current = dominance(&current, &base);
     let of_base = dominance(&base, &current);

@@ -132,7 +132,7 @@ proptest! {
             prop_assert_eq!(pooled.current.iter().sum::<u64>(), current.iter().sum::<u64>());
         }
         let units = [base, current];
-        let _ = permute_units(&units, &units, 20, 1);
+        let _ = permute_units(&units, &units, Permutations::all(20), 1);
     }
 
     /// PELT without a least size finds the cheapest of all ways to cut a series.
@@ -237,7 +237,7 @@ fn corrected_measures_are_about_nothing() {
 fn permutations_of_units() {
     let unit = |category: usize| (0..3).map(|i| u64::from(i == category)).collect::<Vec<_>>();
     let (base, current): (Vec<_>, Vec<_>) = ([0, 0, 0, 1, 0].map(unit).into(), [1, 2, 1, 2, 0].map(unit).into());
-    let found = permute_units(&base, &current, 200_000, 3).unwrap();
+    let found = permute_units(&base, &current, Permutations::all(200_000), 3).unwrap();
     let all: Vec<&Vec<u64>> = base.iter().chain(&current).collect();
     let statistic = |chosen: u32| {
         let mut rows = [[0_u64; 3]; 2];
@@ -252,8 +252,8 @@ fn permutations_of_units() {
     let extreme = halves.iter().filter(|&&c| statistic(c) >= seen - 1e-9).count();
     let exact = extreme as f64 / halves.len() as f64;
     assert!((found.p - exact).abs() < 0.005, "{} {exact}", found.p);
-    assert_eq!(found, permute_units(&base, &current, 200_000, 3).unwrap());
-    assert_ne!(found.p, permute_units(&base, &current, 200_000, 4).unwrap().p);
+    assert_eq!(found, permute_units(&base, &current, Permutations::all(200_000), 3).unwrap());
+    assert_ne!(found.p, permute_units(&base, &current, Permutations::all(200_000), 4).unwrap().p);
 }
 
 /// What a seed gives never changes: stored answers would.
@@ -266,7 +266,7 @@ fn seeds_keep_their_numbers() {
     let found = median_ratio(&values, &values, 0.05, 2000, 1).unwrap().unwrap();
     assert_eq!(found.interval, Some((0.7096680420105027, 1.3871651175505737)));
     let units: Vec<[u64; 2]> = (0..20).map(|i| [i * 7 % 20, 20 - i * 7 % 20]).collect();
-    assert_eq!(permute_units(&units[..9], &units[9..], 9_999, 1).unwrap().p, 0.3264);
+    assert_eq!(permute_units(&units[..9], &units[9..], Permutations::all(9_999), 1).unwrap().p, 0.3264);
 }
 
 /// Against 30 digits; small p-values keep theirs, and tests that say nothing do not silence one that does.

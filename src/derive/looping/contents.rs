@@ -5,13 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use serde_json::Value;
 
 use super::super::canonical::{Canonicaliser, hash};
 use super::super::structure::NONE;
 use super::super::view::SpanRow;
 use super::super::{SpanDerived, SyntheticCall};
-use super::conversation::say;
+use super::conversation::{say, values};
 use super::steps::{Content, Place, arguments, call_name, result};
 use crate::loops::{Settings, Step, StepKind, Words, simhash, volatile};
 use crate::normalise::Kind;
@@ -38,7 +37,7 @@ pub(super) fn of_calls(
     let fewest = settings.fewest();
     let often = |name: &str| counts.get(name).is_some_and(|n| *n >= fewest);
     let mut contents = vec![Content::default(); rows.len() + told.len()];
-    let mut different: HashMap<&str, BTreeSet<u64>, RandomState> = HashMap::default();
+    let mut different: HashMap<&str, Vec<u64>, RandomState> = HashMap::default();
     let ignored = &settings.ignored_keys;
     for (i, (row, span)) in rows.iter().zip(spans).enumerate().filter(|(_, (r, s))| is_call(r, s)) {
         let name = call_name(row);
@@ -53,6 +52,10 @@ pub(super) fn of_calls(
         *content = Told::call(call).content(ignored, canonical);
         different.entry(&call.name).or_default().extend(content.k2);
     }
+    for k2 in different.values_mut() {
+        k2.sort_unstable();
+        k2.dedup();
+    }
     let near = |name: &str| different.get(name).is_some_and(|k2| k2.len() >= settings.near_repeats.max(2));
     let mut texts: Vec<(usize, &str)> = Vec::new();
     for (i, (row, _)) in rows.iter().zip(spans).enumerate().filter(|(_, (r, s))| is_call(r, s)) {
@@ -62,7 +65,7 @@ pub(super) fn of_calls(
         texts.extend(call.args.as_deref().filter(|_| near(&call.name)).map(|a| (rows.len() + at, a)));
     }
     for (i, text) in texts {
-        contents[i].words = canonical.arguments(text).map(|c| Words::of(&values(c, ignored)));
+        contents[i].words = canonical.arguments(text).map(|c| words(c, ignored));
     }
     contents
 }
@@ -138,28 +141,14 @@ impl<'t> Told<'t> {
     }
 }
 
-/// The values in canonical arguments: what a call is about.
-fn values(canonical: &str, ignored: &BTreeSet<String>) -> String {
-    /// The parser bounds the depth at 128.
-    fn collect(value: &Value, ignored: &BTreeSet<String>, out: &mut String) {
-        match value {
-            Value::String(text) => out.push_str(text),
-            Value::Number(n) => out.push_str(&n.to_string()),
-            Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
-            Value::Array(items) => items.iter().for_each(|v| collect(v, ignored, out)),
-            Value::Object(fields) => {
-                fields.iter().filter(|(k, _)| !ignored.contains(*k)).for_each(|(_, v)| collect(v, ignored, out));
-            }
-            Value::Null => {}
-        }
-        out.push(' ');
+/// Words of the values in canonical arguments: what a call is about.
+fn words(canonical: &str, ignored: &BTreeSet<String>) -> Words {
+    let mut out = String::with_capacity(canonical.len());
+    if !values(canonical, &|key| ignored.contains(key), &mut out) {
+        out.clear();
+        out.push_str(canonical);
     }
-    let mut out = String::new();
-    match serde_json::from_str::<Value>(canonical) {
-        Ok(value) => collect(&value, ignored, &mut out),
-        Err(_) => out.push_str(canonical),
-    }
-    volatile::text(&out).into_owned()
+    Words::of(&volatile::text(&out))
 }
 
 /// Fills what is compared of LLM turns without calls, where an agent has enough of them.

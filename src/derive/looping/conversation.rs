@@ -99,8 +99,7 @@ pub(super) fn say(text: &str, out: &mut String) {
     let mut said = false;
     if text.trim_start().starts_with(['{', '[']) {
         // Nothing but the texts is kept: outputs are long, and every LLM turn's is read.
-        let mut document = serde_json::Deserializer::from_str(text);
-        said = Said(out).deserialize(&mut document).and_then(|()| document.end()).is_ok();
+        said = collect(text, Texts { out, but: &is_about, flags: false });
     }
     if !said {
         out.truncate(before);
@@ -111,22 +110,47 @@ pub(super) fn say(text: &str, out: &mut String) {
 fn said(message: &Value) -> String {
     let mut out = String::new();
     // A value that was parsed has nothing that could fail.
-    let _ = Said(&mut out).deserialize(message);
+    let _ = Texts { out: &mut out, but: &is_about, flags: false }.deserialize(message);
     out
 }
 
-/// Collects texts and numbers, a line each. The parser bounds the depth at 128.
-struct Said<'o>(&'o mut String);
+fn is_about(key: &str) -> bool {
+    ABOUT.contains(&key)
+}
 
-impl Said<'_> {
+/// Appends the values in a JSON document, a line each, without those of the keys that `but` says yes to; false for text that
+/// is no JSON.
+pub(super) fn values(text: &str, but: &dyn Fn(&str) -> bool, out: &mut String) -> bool {
+    collect(text, Texts { out, but, flags: true })
+}
+
+fn collect(text: &str, texts: Texts<'_>) -> bool {
+    let mut document = serde_json::Deserializer::from_str(text);
+    texts.deserialize(&mut document).and_then(|()| document.end()).is_ok()
+}
+
+/// Collects texts and numbers, a line each. The parser bounds the depth at 128.
+struct Texts<'o> {
+    out: &'o mut String,
+    /// Which keys' values are left out.
+    but: &'o dyn Fn(&str) -> bool,
+    /// Whether `true` and `false` are texts too.
+    flags: bool,
+}
+
+impl Texts<'_> {
     fn line<E>(self, text: impl Display) -> Result<(), E> {
         // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "{text}");
+        let _ = writeln!(self.out, "{text}");
         Ok(())
+    }
+
+    fn inner(&mut self) -> Texts<'_> {
+        Texts { out: self.out, ..*self }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Said<'_> {
+impl<'de> DeserializeSeed<'de> for Texts<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -134,7 +158,7 @@ impl<'de> DeserializeSeed<'de> for Said<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Said<'_> {
+impl<'de> Visitor<'de> for Texts<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
@@ -142,8 +166,8 @@ impl<'de> Visitor<'de> for Said<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.0.push_str(text);
-        self.0.push('\n');
+        self.out.push_str(text);
+        self.out.push('\n');
         Ok(())
     }
 
@@ -159,34 +183,34 @@ impl<'de> Visitor<'de> for Said<'_> {
         self.line(n)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn visit_bool<E>(self, flag: bool) -> Result<(), E> {
+        if self.flags { self.line(flag) } else { Ok(()) }
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Said(self.0))?.is_some() {}
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(self.inner())?.is_some() {}
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        while let Some(about) = fields.next_key_seed(IsAbout)? {
-            match about {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<(), A::Error> {
+        while let Some(left_out) = fields.next_key_seed(Key(self.but))? {
+            match left_out {
                 true => _ = fields.next_value::<IgnoredAny>()?,
-                false => fields.next_value_seed(Said(self.0))?,
+                false => fields.next_value_seed(self.inner())?,
             }
         }
         Ok(())
     }
 }
 
-/// Whether a key is one of [`ABOUT`].
-struct IsAbout;
+/// Whether the values of a key are left out.
+struct Key<'f>(&'f dyn Fn(&str) -> bool);
 
-impl<'de> DeserializeSeed<'de> for IsAbout {
+impl<'de> DeserializeSeed<'de> for Key<'_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
@@ -194,7 +218,7 @@ impl<'de> DeserializeSeed<'de> for IsAbout {
     }
 }
 
-impl Visitor<'_> for IsAbout {
+impl Visitor<'_> for Key<'_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
@@ -202,7 +226,7 @@ impl Visitor<'_> for IsAbout {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<bool, E> {
-        Ok(ABOUT.contains(&key))
+        Ok((self.0)(key))
     }
 }
 

@@ -48,8 +48,33 @@ impl Group {
 
 /// The last two turns of an agent.
 struct Turns {
+    agent: Arc<str>,
+    instance: u32,
     before: Option<Group>,
     open: Group,
+}
+
+/// The agents of a run, in order of first work.
+#[derive(Default)]
+struct Agents<'n> {
+    at: HashMap<(&'n str, u32), usize, RandomState>,
+    turns: Vec<Turns>,
+    /// The one that acted last acts on, mostly.
+    last: Option<(&'n str, u32, usize)>,
+}
+
+impl<'n> Agents<'n> {
+    fn turns(&mut self, name: &'n str, instance: u32) -> &mut Turns {
+        let at = match self.last {
+            Some((last, of, at)) if last == name && of == instance => at,
+            _ => *self.at.entry((name, instance)).or_insert_with(|| {
+                self.turns.push(Turns { agent: name.into(), instance, before: None, open: Group::of(NONE) });
+                self.turns.len() - 1
+            }),
+        };
+        self.last = Some((name, instance, at));
+        &mut self.turns[at]
+    }
 }
 
 /// The rows of a run, with what is derived of them so far.
@@ -71,28 +96,22 @@ pub(super) struct Steps {
 
 impl<'a> Run<'_, 'a> {
     pub(super) fn steps(&self) -> Steps {
-        let mut names: HashMap<&str, Arc<str>, RandomState> = HashMap::default();
-        for span in self.spans {
-            let name = agent(span.run_agent.as_ref());
-            names.entry(name).or_insert_with(|| name.into());
-        }
         let instances = self.instances();
         let empty = self.empty_runs();
-        let mut agents: HashMap<(&str, u32), Turns, RandomState> = HashMap::default();
+        let mut agents = Agents::default();
         let mut done: Vec<(Group, Arc<str>, u32)> = Vec::new();
         let mut told = self.told.iter().enumerate().peekable();
         for (i, (row, span)) in self.rows.iter().zip(self.spans).enumerate() {
             let name = agent(span.run_agent.as_ref());
             let instance = instances.get(i).copied().unwrap_or(0);
-            let turns = || Turns { before: None, open: Group::of(NONE) };
             if span.step.is_some() {
-                let turns = agents.entry((name, instance)).or_insert_with(turns);
+                let turns = agents.turns(name, instance);
                 // Without an LLM turn nothing says that calls belong together.
                 if row.kind == Kind::Llm || (turns.open.turn == NONE && !turns.open.calls.is_empty()) {
                     let turn = if row.kind == Kind::Llm { i as u32 } else { NONE };
                     let open = std::mem::replace(&mut turns.open, Group::of(turn));
                     let older = turns.before.replace(open);
-                    done.extend(older.map(|group| (group, names[name].clone(), instance)));
+                    done.extend(older.map(|group| (group, Arc::clone(&turns.agent), instance)));
                 }
                 if row.kind != Kind::Llm {
                     let group = match &mut turns.before {
@@ -104,18 +123,17 @@ impl<'a> Run<'_, 'a> {
             }
             if empty.get(i) == Some(&true) {
                 let run = Group { turn: NONE, calls: vec![Call::Row(i as u32)] };
-                done.push((run, names[name].clone(), instance));
+                done.push((run, Arc::clone(&agents.turns(name, instance).agent), instance));
             }
             while let Some((at, _)) = told.next_if(|(_, call)| call.llm == i) {
-                let turns = agents.entry((name, instance)).or_insert_with(turns);
-                turns.open.calls.push(Call::Told(at as u32));
+                agents.turns(name, instance).open.calls.push(Call::Told(at as u32));
             }
         }
-        for ((name, instance), turns) in agents {
+        for turns in agents.turns {
             let groups = turns.before.into_iter().chain([turns.open]);
-            done.extend(groups.map(|group| (group, names[name].clone(), instance)));
+            done.extend(groups.map(|group| (group, Arc::clone(&turns.agent), turns.instance)));
         }
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(self.rows.len());
         for (group, agent, instance) in done {
             self.split(group, &agent, instance, &mut found);
         }
@@ -145,18 +163,23 @@ impl<'a> Run<'_, 'a> {
     /// The steps that a turn and its calls are.
     fn split(&self, group: Group, agent: &Arc<str>, instance: u32, found: &mut Vec<(Place, Step)>) {
         let Group { turn, calls } = group;
-        let (handoffs, tools): (Vec<Call>, Vec<Call>) = calls.into_iter().partition(|c| self.is_handoff(*c));
-        let mut parts = self.made_at_once(turn, tools);
-        parts.extend(handoffs.into_iter().map(|c| vec![c]));
-        if parts.is_empty() && turn != NONE {
-            parts.push(Vec::new());
-        }
+        let parts: Vec<Vec<Call>> = match calls.as_slice() {
+            [] if turn == NONE => return,
+            [] | [_] => vec![calls],
+            _ => {
+                let (handoffs, tools): (Vec<Call>, Vec<Call>) = calls.into_iter().partition(|c| self.is_handoff(*c));
+                let mut parts = self.made_at_once(turn, tools);
+                parts.extend(handoffs.into_iter().map(|c| vec![c]));
+                parts
+            }
+        };
         for (n, calls) in parts.into_iter().enumerate() {
             // The turn belongs to what came of it first.
             let place = Place { turn: if n == 0 { turn } else { NONE }, calls };
-            let step = match place.calls.is_empty() {
-                true => Some(self.step(agent, turn as usize)),
-                false => compose(place.calls.iter().map(|c| self.call(agent, *c)).collect()),
+            let step = match *place.calls {
+                [] => Some(self.step(agent, turn as usize)),
+                [call] => Some(self.call(agent, call)),
+                _ => compose(place.calls.iter().map(|c| self.call(agent, *c)).collect()),
             };
             if let Some(mut step) = step {
                 step.instance = instance;
