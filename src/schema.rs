@@ -7,10 +7,12 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+mod drift;
 mod priced;
 mod rollups;
 mod spans;
 
+pub use drift::{DRIFT, DRIFT_DETAIL, DRIFT_POINTS};
 pub use priced::{AGENT_RUNS, BUCKET_COSTS, COST_AUDIT, LOOP_COSTS, LOOP_SPANS, RUN_COSTS, TOOL_COSTS, USAGE_COSTS};
 pub use rollups::{LOOPS, RUNS, SCORES, SYNTHETIC_CALLS, USAGE};
 pub(crate) use spans::SOURCE_COLUMNS;
@@ -169,6 +171,9 @@ static USAGE_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(USAG
 static BUCKET_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(BUCKET_COSTS));
 static TOOL_COSTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(TOOL_COSTS));
 static AGENT_RUNS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(AGENT_RUNS));
+static DRIFT_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(DRIFT));
+static DRIFT_POINTS_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(DRIFT_POINTS));
+static DRIFT_DETAIL_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(DRIFT_DETAIL));
 static COST_AUDIT_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(COST_AUDIT));
 static PIPELINE_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let mut fields: Vec<Field> = SPANS[..SOURCE_COLUMNS].iter().map(Column::field).collect();
@@ -225,6 +230,21 @@ pub fn loop_spans() -> SchemaRef {
 /// Arrow schema of `agent_runs`.
 pub fn agent_runs() -> SchemaRef {
     AGENT_RUNS_SCHEMA.clone()
+}
+
+/// Arrow schema of `drift`.
+pub fn drift() -> SchemaRef {
+    DRIFT_SCHEMA.clone()
+}
+
+/// Arrow schema of `drift_points`.
+pub fn drift_points() -> SchemaRef {
+    DRIFT_POINTS_SCHEMA.clone()
+}
+
+/// Arrow schema of `drift_detail`.
+pub fn drift_detail() -> SchemaRef {
+    DRIFT_DETAIL_SCHEMA.clone()
 }
 
 /// Arrow schema of `run_costs`.

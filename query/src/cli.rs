@@ -1,5 +1,6 @@
 //! The command line: every option in one place.
 
+mod drift;
 mod prices;
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use spanfile::budget::Per;
 
+pub(crate) use drift::{DriftArgs, FailOn};
 pub(crate) use prices::{PricesArgs, PricesVerb};
 
 /// A single-file trace store for AI agents, and SQL over it.
@@ -47,6 +49,8 @@ pub(crate) enum Verb {
     Cost(CostArgs),
     /// What runs did again and again, and what it wasted.
     Loops(LoopsArgs),
+    /// What changed between two sets of runs, whether it is real, and since when.
+    Drift(DriftArgs),
     /// Budgets that a file keeps.
     Budget(BudgetArgs),
     /// Prices of models: what is known, and what you pay.

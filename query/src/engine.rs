@@ -26,7 +26,7 @@ use crate::catalog::{Database, TABLES};
 use crate::error::{QueryError, Result};
 use crate::naming::{self, Name};
 use crate::provider::STORE_URL;
-use crate::{costs, diagnose, functions, ids, statement, structure};
+use crate::{costs, diagnose, drift, functions, ids, statement, structure};
 
 /// Name of the one catalog.
 const CATALOG: &str = "spanfile";
@@ -187,7 +187,7 @@ impl Engine {
         let s = &self.state;
         let all = s.scalar_functions().keys().chain(s.aggregate_functions().keys()).chain(s.window_functions().keys());
         let mut names: Vec<String> = all.chain(s.table_functions().keys()).cloned().collect();
-        names.extend(structure::names().chain(costs::FUNCTIONS).map(str::to_owned));
+        names.extend(structure::names().chain(costs::FUNCTIONS).chain(drift::FUNCTIONS).map(str::to_owned));
         names.extend(functions::PRICES.map(str::to_owned));
         names.sort();
         names.dedup();
@@ -211,12 +211,16 @@ impl Engine {
         structure::name_functions(&mut parsed)?;
         functions::place_in(&mut parsed)?;
         let mut state = self.state.clone();
-        for (name, d) in self.databases() {
+        let databases = self.databases();
+        for (_, d) in &databases {
             d.refresh()?;
-            structure::register(&mut state, &name, &d);
-            costs::register(&mut state, &name, &d);
+        }
+        for (name, d) in &databases {
+            structure::register(&mut state, name, d);
+            costs::register(&mut state, name, d);
+            drift::register(&mut state, name, d, &databases);
             if name == MAIN {
-                functions::register_prices(&mut state, &d).map_err(|e| diagnose::planning(self, text, e))?;
+                functions::register_prices(&mut state, d).map_err(|e| diagnose::planning(self, text, e))?;
             }
         }
         state.mark_start_execution();

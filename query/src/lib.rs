@@ -11,6 +11,7 @@ mod catalog;
 mod costs;
 mod diagnose;
 mod dialect;
+mod drift;
 mod engine;
 mod error;
 mod functions;

@@ -2,7 +2,7 @@
 
 use super::{Better, Comparison, Kind, Samples, Settings};
 use crate::stats::{
-    Divergence, Pooled, Result, Sorted, StatsError, cauchy_combination, chi_squared, counts_between,
+    Divergence, Pooled, Result, Sorted, StatsError, cauchy_combination, chi_squared, clustered_mix, counts_between,
     detectable_delta_of_sorted, detectable_difference, fisher_exact, jensen_shannon, ks_of_sorted,
     mann_whitney_of_sorted, median_ratio_of_sorted, permute_units, pool_rare, psi, quantile_edges, ratio_of_delta,
 };
@@ -154,16 +154,16 @@ fn categorical(base: &[u64], current: &[u64], better: Better, settings: &Setting
     Ok(row)
 }
 
-fn mix(base: &[Vec<u64>], current: &[Vec<u64>], better: Better, settings: &Settings) -> Result<Comparison> {
+fn mix(base: &[&[u64]], current: &[&[u64]], better: Better, settings: &Settings) -> Result<Comparison> {
     let mut row = Comparison::empty(Kind::Categorical, better, base.len(), current.len());
-    let width = base.iter().chain(current).next().map_or(0, Vec::len);
-    let sums = |side: &[Vec<u64>]| -> Result<Vec<u64>> {
+    let width = base.iter().chain(current).next().map_or(0, |unit| unit.len());
+    let sums = |side: &[&[u64]]| -> Result<Vec<u64>> {
         let mut sums = vec![0_u64; width];
         for unit in side {
             if unit.len() != width {
                 return Err(StatsError::Lengths { left: width, right: unit.len() });
             }
-            for (sum, &count) in sums.iter_mut().zip(unit) {
+            for (sum, &count) in sums.iter_mut().zip(*unit) {
                 *sum = sum.checked_add(count).ok_or(StatsError::TooLarge)?;
             }
         }
@@ -177,7 +177,7 @@ fn mix(base: &[Vec<u64>], current: &[Vec<u64>], better: Better, settings: &Setti
         return Ok(row);
     }
     let pooled = row.pool(&all_base, &all_cur, settings)?;
-    let pool_unit = |unit: &Vec<u64>| -> Vec<u64> {
+    let pool_unit = |unit: &&[u64]| -> Vec<u64> {
         let mut counts: Vec<u64> = pooled.kept.iter().map(|&at| unit[at]).collect();
         if !pooled.other.is_empty() {
             counts.push(pooled.other.iter().map(|&at| unit[at]).sum());
@@ -186,8 +186,12 @@ fn mix(base: &[Vec<u64>], current: &[Vec<u64>], better: Better, settings: &Setti
     };
     let (base, current): (Vec<_>, Vec<_>) =
         (base.iter().map(pool_unit).collect(), current.iter().map(pool_unit).collect());
-    let permutations = settings.affordable_permutations(base.len().min(current.len()));
-    let test = permute_units(&base, &current, permutations, settings.seed)?;
+    let test = if base.len().min(current.len()) < settings.permuted_runs {
+        let permutations = settings.affordable_permutations(base.len().min(current.len()));
+        permute_units(&base, &current, permutations, settings.seed)?
+    } else {
+        clustered_mix(&base, &current)?
+    };
     (row.p_level, row.p) = (Some(test.p), Some(test.p));
     // Calls of one run hang together, so chance gives more than it would for as many independent calls.
     let (psi, js) = (psi(&pooled.base, &pooled.current)?.raw, jensen_shannon(&pooled.base, &pooled.current)?.raw);

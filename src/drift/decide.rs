@@ -29,7 +29,7 @@ pub fn decide(family: &mut [Comparison], settings: &Settings) {
     for (row, p_adj) in tested.iter_mut().zip(adjusted) {
         row.p_adj = Some(p_adj);
         row.verdict = Verdict::NoDrift;
-        if p_adj <= settings.alpha && row.is_large(settings) {
+        if p_adj <= settings.alpha && row.magnitude(settings).is_some_and(|m| m >= 1.0) {
             row.verdict = Verdict::Drift;
             let direction = row.way(settings);
             row.direction = Some(direction);
@@ -43,22 +43,24 @@ pub fn decide(family: &mut [Comparison], settings: &Settings) {
 }
 
 impl Comparison {
-    /// Whether the effect is worth a word.
-    fn is_large(&self, settings: &Settings) -> bool {
-        let effect = self.effect.unwrap_or(0.0).abs();
-        match self.kind {
+    /// How large the difference is beside the least that is worth a word: the largest of its measures, each over its
+    /// floor. `None` without an effect; infinite for a median that was 0.
+    pub fn magnitude(&self, settings: &Settings) -> Option<f64> {
+        let effect = self.effect?.abs();
+        Some(match self.kind {
             Kind::Numeric => {
-                let limit = settings.median_ratio;
-                let other_median = match self.ratio {
-                    Some(ratio) => ratio > limit || ratio < 1.0 / limit,
+                let medians = match self.ratio {
+                    Some(ratio) => ratio.ln().abs() / settings.median_ratio.ln(),
                     // From 0 to anything is no ratio, and more than any.
-                    None => self.base_median == Some(0.0) && self.cur_median != Some(0.0),
+                    None if self.base_median == Some(0.0) && self.cur_median != Some(0.0) => f64::INFINITY,
+                    None => 0.0,
                 };
-                effect >= settings.delta || other_median || self.tail_change().abs() >= settings.tail_difference
+                let tail = self.tail_change().abs() / settings.tail_difference;
+                medians.max(tail).max(effect / settings.delta)
             }
-            Kind::Binary => effect >= settings.difference,
-            Kind::Categorical => effect >= settings.jensen_shannon,
-        }
+            Kind::Binary => effect / settings.difference,
+            Kind::Categorical => effect / settings.jensen_shannon,
+        })
     }
 
     fn tail_change(&self) -> f64 {

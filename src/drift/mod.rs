@@ -34,18 +34,22 @@
 //! and an effect that is worth a word. PSI is shown and never decides: without any drift, 100 runs a side put it above the
 //! usual 0.1 in most comparisons.
 
+mod agents;
 mod compare;
 mod decide;
 mod metrics;
 mod runs;
 mod settings;
+mod table;
 mod values;
 
+pub use agents::{Bin, Drift, Point};
 pub use compare::compare;
 pub use decide::{change_at, decide};
 pub use metrics::{FLAGS, Family, MIXES, Metric, NUMBERS, VERSIONS, metrics};
-pub use runs::{Bin, Drift, Facts, Point, Runs, Side};
+pub use runs::{Agents, Facts, Runs, Side};
 pub use settings::Settings;
+pub use table::{detail_rows, drift_rows, point_rows, worst_first};
 
 /// Runs of a metric on both sides. What is missing is left out before.
 #[derive(Debug, Clone, Copy)]
@@ -74,9 +78,9 @@ pub enum Samples<'a> {
     /// Counts per run, such as calls of each tool, categories in the same order.
     Mix {
         /// Runs that are compared with.
-        base: &'a [Vec<u64>],
+        base: &'a [&'a [u64]],
         /// Runs that are looked at.
-        current: &'a [Vec<u64>],
+        current: &'a [&'a [u64]],
     },
 }
 

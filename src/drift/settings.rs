@@ -28,6 +28,8 @@ pub struct Settings {
     pub expected: f64,
     /// Permutations of runs where a table is sparse.
     pub permutations: u32,
+    /// Runs on each side from which on the moments of permuting them stand for permutations.
+    pub permuted_runs: usize,
     /// Most steps that a permutation test may take; beyond, there are fewer permutations, but 999 at least.
     pub permutation_steps: u64,
     /// Permutations as extreme as what was seen, after which there are no more.
@@ -44,6 +46,8 @@ pub struct Settings {
     pub change_penalty: f64,
     /// Chance to see the smallest detectable effect.
     pub power: f64,
+    /// Whether secondary metrics are compared too.
+    pub secondary: bool,
     /// Where random numbers start.
     pub seed: u64,
 }
@@ -61,9 +65,11 @@ impl Default for Settings {
             jensen_shannon: 0.1,
             expected: EXPECTED_AT_LEAST,
             permutations: PERMUTATIONS,
-            permutation_steps: 10_000_000,
+            permuted_runs: 200,
+            permutation_steps: 2_000_000,
             permutation_extreme: 100,
-            resamples: RESAMPLES,
+            resamples: RESAMPLES / 4,
+            secondary: false,
             exact_product: 250_000,
             bins: 10,
             change_min_runs: 20,

@@ -1,8 +1,9 @@
-//! Values of a metric as a series, and in bins.
+//! Values of a metric: compared, as a series, and in bins.
 
 use std::sync::Arc;
 
 use super::runs::{Side, Values};
+use super::{Better, Comparison, Samples, Settings, compare};
 use crate::stats::{Result, Sorted, counts_between, quantile_edges};
 
 /// How many values of each side are in a bin.
@@ -15,6 +16,35 @@ pub(super) struct Counted {
 }
 
 impl Values {
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Values::Numbers(values) => values.is_empty(),
+            Values::Flags(values) => values.is_empty(),
+            Values::Mixes(values, _) => values.is_empty(),
+        }
+    }
+
+    /// The figures of both sides.
+    pub(super) fn compare(&self, better: Better, settings: &Settings) -> Result<Comparison> {
+        match self {
+            Values::Numbers(values) => {
+                let side = |side| values.iter().filter(|v| v.0 == side).map(|v| v.2).collect::<Vec<_>>();
+                compare(Samples::Numeric { base: &side(Side::Base), current: &side(Side::Current) }, better, settings)
+            }
+            Values::Flags(values) => {
+                let side = |side| {
+                    let count = |flag| values.iter().filter(|v| v.0 == side && v.2 == flag).count() as u64;
+                    [count(true), count(false)]
+                };
+                compare(Samples::Binary { base: side(Side::Base), current: side(Side::Current) }, better, settings)
+            }
+            Values::Mixes(values, _) => {
+                let side = |side| values.iter().filter(|v| v.0 == side).map(|v| v.2.as_slice()).collect::<Vec<_>>();
+                compare(Samples::Mix { base: &side(Side::Base), current: &side(Side::Current) }, better, settings)
+            }
+        }
+    }
+
     /// A number per run in order of time, and the times. A mix is as many numbers; how far it leans towards the current
     /// side's is one: the mean of the logarithm of both sides' shares' ratio over its counts.
     pub(super) fn series(&self) -> (Vec<f64>, Vec<i64>) {

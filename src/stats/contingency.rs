@@ -182,38 +182,13 @@ pub fn permute_units<U: AsRef<[u64]>>(
     permutations: Permutations,
     seed: u64,
 ) -> Result<Permuted> {
-    for side in [base, current] {
-        if side.is_empty() {
-            return Err(StatsError::TooFew { needed: 1, got: 0 });
-        }
-    }
-    let width = base[0].as_ref().len();
-    let mut totals = vec![0_u64; width];
-    // Counts above 0 of unit after unit, and where those of each begin: units are dealt at random, and have few each.
-    let mut counts: Vec<(u32, u64)> = Vec::new();
-    let mut starts: Vec<usize> = Vec::with_capacity(base.len() + current.len() + 1);
-    for unit in base.iter().chain(current) {
-        let unit = unit.as_ref();
-        if unit.len() != width {
-            return Err(StatsError::Lengths { left: width, right: unit.len() });
-        }
-        for (sum, &count) in totals.iter_mut().zip(unit) {
-            *sum = sum.checked_add(count).ok_or(StatsError::TooLarge)?;
-        }
-        starts.push(counts.len());
-        counts.extend((0u32..).zip(unit).filter(|(_, count)| **count > 0).map(|(at, count)| (at, *count)));
-    }
-    starts.push(counts.len());
-    let all = totals.iter().try_fold(0_u64, |sum, &t| sum.checked_add(t)).ok_or(StatsError::TooLarge)?;
-
+    let units = Units::new(base, current)?;
+    let (totals, all, width) = (&units.totals, units.all, units.totals.len());
     // Dealing the smaller side is enough: the other one is what remains.
     let (dealt, first) = if base.len() <= current.len() { (base.len(), 0) } else { (current.len(), base.len()) };
-    let add = |sums: &mut [u64], unit: usize| {
-        counts[starts[unit]..starts[unit + 1]].iter().for_each(|(at, count)| sums[*at as usize] += count);
-    };
     let (mut sums, mut rest) = (vec![0_u64; width], vec![0_u64; width]);
-    (first..first + dealt).for_each(|unit| add(&mut sums, unit));
-    let seen = pearson(&sums, &totals, all);
+    (first..first + dealt).for_each(|unit| units.add(&mut sums, unit));
+    let seen = pearson(&sums, totals, all);
     let mut order: Vec<u32> = (0..(base.len() + current.len()) as u32).collect();
     let mut random = Random::new(seed);
     let (mut extreme, mut chance_psi, mut chance_bits) = (0_u32, 0.0, 0.0);
@@ -224,11 +199,11 @@ pub fn permute_units<U: AsRef<[u64]>>(
         for at in 0..dealt {
             let other = at + random.below((order.len() - at) as u64) as usize;
             order.swap(at, other);
-            add(&mut sums, order[at] as usize);
+            units.add(&mut sums, order[at] as usize);
         }
         // The same sums in another order are the same counts, hence the same float: no tolerance is needed.
-        extreme += u32::from(pearson(&sums, &totals, all) >= seen);
-        rest.iter_mut().zip(&totals).zip(&sums).for_each(|((rest, total), sum)| *rest = total - sum);
+        extreme += u32::from(pearson(&sums, totals, all) >= seen);
+        rest.iter_mut().zip(totals).zip(&sums).for_each(|((rest, total), sum)| *rest = total - sum);
         let dealt: u64 = sums.iter().sum();
         if dealt > 0 && dealt < all {
             let (one, other) = if first == 0 { (&sums, &rest) } else { (&rest, &sums) };
@@ -245,8 +220,57 @@ pub fn permute_units<U: AsRef<[u64]>>(
     Ok(Permuted { statistic: seen, p, chance_psi: chance_psi / times, chance_bits: chance_bits / times })
 }
 
+/// Units of both groups, those of the base first.
+pub(super) struct Units {
+    /// Counts above 0 of unit after unit: units are dealt at random, and have few each.
+    counts: Vec<(u32, u64)>,
+    /// Where those of each begin, and where the last ends.
+    starts: Vec<usize>,
+    /// Sums per category.
+    pub(super) totals: Vec<u64>,
+    /// Their sum.
+    pub(super) all: u64,
+}
+
+impl Units {
+    pub(super) fn new<U: AsRef<[u64]>>(base: &[U], current: &[U]) -> Result<Self> {
+        for side in [base, current] {
+            if side.is_empty() {
+                return Err(StatsError::TooFew { needed: 1, got: 0 });
+            }
+        }
+        let width = base[0].as_ref().len();
+        let mut totals = vec![0_u64; width];
+        let mut counts: Vec<(u32, u64)> = Vec::new();
+        let mut starts: Vec<usize> = Vec::with_capacity(base.len() + current.len() + 1);
+        for unit in base.iter().chain(current) {
+            let unit = unit.as_ref();
+            if unit.len() != width {
+                return Err(StatsError::Lengths { left: width, right: unit.len() });
+            }
+            for (sum, &count) in totals.iter_mut().zip(unit) {
+                *sum = sum.checked_add(count).ok_or(StatsError::TooLarge)?;
+            }
+            starts.push(counts.len());
+            counts.extend((0u32..).zip(unit).filter(|(_, count)| **count > 0).map(|(at, count)| (at, *count)));
+        }
+        starts.push(counts.len());
+        let all = totals.iter().try_fold(0_u64, |sum, &t| sum.checked_add(t)).ok_or(StatsError::TooLarge)?;
+        Ok(Units { counts, starts, totals, all })
+    }
+
+    /// Counts above 0 of a unit, with their categories.
+    pub(super) fn of(&self, unit: usize) -> &[(u32, u64)] {
+        &self.counts[self.starts[unit]..self.starts[unit + 1]]
+    }
+
+    pub(super) fn add(&self, sums: &mut [u64], unit: usize) {
+        self.of(unit).iter().for_each(|(at, count)| sums[*at as usize] += count);
+    }
+}
+
 /// Pearson's statistic of two rows, one of them given by its counts, the other by the columns' totals.
-fn pearson(sums: &[u64], totals: &[u64], all: u64) -> f64 {
+pub(super) fn pearson(sums: &[u64], totals: &[u64], all: u64) -> f64 {
     let row: u64 = sums.iter().sum();
     let rest = all - row;
     if row == 0 || rest == 0 {

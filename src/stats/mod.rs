@@ -23,6 +23,7 @@
 //! a seed by integer arithmetic, so it is the same on every platform; distributions are those of the crate `statrs`.
 
 mod bootstrap;
+mod clusters;
 mod contingency;
 mod detectable;
 mod divergence;
@@ -39,6 +40,7 @@ mod rank_tests;
 
 pub(crate) use bootstrap::median_ratio_of_sorted;
 pub use bootstrap::{MedianRatio, RESAMPLES, median_ratio};
+pub use clusters::clustered_mix;
 pub use contingency::{
     ChiSquared, EXPECTED_AT_LEAST, PERMUTATIONS, Permutations, Permuted, Pooled, chi_squared, permute_units, pool_rare,
 };

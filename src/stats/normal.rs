@@ -22,5 +22,10 @@ pub(super) fn chi_squared_above(x: f64, degrees: usize) -> f64 {
     if degrees == 0 || x <= 0.0 {
         return 1.0;
     }
-    checked_gamma_ur(degrees as f64 / 2.0, x / 2.0).map_or(0.0, |p| p.clamp(0.0, 1.0))
+    gamma_above(degrees as f64 / 2.0, x / 2.0)
+}
+
+/// Share of the gamma distribution of that shape, and scale 1, above `x`.
+pub(super) fn gamma_above(shape: f64, x: f64) -> f64 {
+    if x <= 0.0 { 1.0 } else { checked_gamma_ur(shape, x).map_or(0.0, |p| p.clamp(0.0, 1.0)) }
 }

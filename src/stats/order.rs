@@ -16,10 +16,12 @@ impl Sorted {
     /// Fewer than `needed` values, or one that is not finite.
     pub(crate) fn new(values: &[f64], needed: usize) -> Result<Self> {
         check(values, needed)?;
-        let mut sorted = values.to_vec();
-        // Equal to ordering by `<`, but for -0.0 and 0.0, which no function here tells apart.
-        sorted.sort_unstable_by(f64::total_cmp);
-        Ok(Sorted(sorted))
+        // As integers in the order of `f64::total_cmp`, which sort faster. That is the order of `<`, but for -0.0 and 0.0,
+        // which no function here tells apart.
+        let flip = |bits: i64| bits ^ (((bits >> 63) as u64) >> 1) as i64;
+        let mut keys: Vec<i64> = values.iter().map(|v| flip(v.to_bits() as i64)).collect();
+        keys.sort_unstable();
+        Ok(Sorted(keys.into_iter().map(|key| f64::from_bits(flip(key) as u64)).collect()))
     }
 
     /// The quantile of a sample that is not empty.

@@ -4,7 +4,7 @@
 use spanfile::drift::{Better, Comparison, Samples, Verdict, change_at, compare, decide};
 use spanfile::stats::Random;
 
-use super::{Shape, long, settings};
+use super::{Shape, long, settings, slices};
 
 const SIZES: [usize; 5] = [30, 50, 100, 200, 1000];
 const SHAPES: [Shape; 4] = [Shape::Lognormal, Shape::Poisson, Shape::HeavyTailed, Shape::Binary(0.1)];
@@ -90,6 +90,7 @@ fn mix_of_tools() {
             let sum = |side: &[Vec<u64>]| -> Vec<u64> { (0..5).map(|i| side.iter().map(|u| u[i]).sum()).collect() };
             let calls = spanfile::stats::chi_squared(&[sum(&base), sum(&current)]).unwrap();
             by_calls += usize::from(calls.p <= 0.05);
+            let (base, current) = (slices(&base), slices(&current));
             let samples = Samples::Mix { base: &base, current: &current };
             let mut family = [compare(samples, Better::Neither, &settings).unwrap()];
             decide(&mut family, &settings);

@@ -3,6 +3,8 @@
 use spanfile::drift::{Better, Comparison, Direction, Kind, Samples, Settings, Verdict, change_at, compare, decide};
 use spanfile::stats::StatsError;
 
+use super::slices;
+
 fn numeric(base: &[f64], current: &[f64]) -> Comparison {
     compare(Samples::Numeric { base, current }, Better::Lower, &Settings::default()).unwrap()
 }
@@ -125,9 +127,9 @@ fn nothing_to_compare() {
         Samples::Binary { base: [0, 0], current: [3, 4] },
         Samples::Categorical { base: &[], current: &[] },
         Samples::Categorical { base: &[0, 0], current: &[1, 2] },
-        Samples::Mix { base: &[], current: &[vec![1, 2]] },
-        Samples::Mix { base: &[vec![0, 0]], current: &[vec![1, 2]] },
-        Samples::Mix { base: &[vec![]], current: &[vec![]] },
+        Samples::Mix { base: &[], current: &[&[1, 2]] },
+        Samples::Mix { base: &[&[0, 0]], current: &[&[1, 2]] },
+        Samples::Mix { base: &[&[]], current: &[&[]] },
     ] {
         let row = decided(compare(samples, Better::Neither, &settings).unwrap());
         assert_eq!((row.verdict, row.p), (Verdict::Insufficient, None), "{samples:?}");
@@ -154,7 +156,7 @@ fn what_is_no_number_is_an_error() {
         assert!(compare(Samples::Numeric { base: &[bad], current: &[] }, Better::Lower, &settings).is_err());
         assert!(change_at(&broken, &settings).is_err());
     }
-    let lengths = compare(Samples::Mix { base: &[vec![1, 2]], current: &[vec![1]] }, Better::Neither, &settings);
+    let lengths = compare(Samples::Mix { base: &[&[1, 2]], current: &[&[1]] }, Better::Neither, &settings);
     assert_eq!(lengths, Err(StatsError::Lengths { left: 2, right: 1 }));
     let lengths = compare(Samples::Categorical { base: &[1, 2], current: &[1] }, Better::Neither, &settings);
     assert_eq!(lengths, Err(StatsError::Lengths { left: 2, right: 1 }));
@@ -244,7 +246,7 @@ fn more_runs_than_can_be_permuted() {
     }
     let row = compare(Samples::Categorical { base: &[u64::MAX, 1], current: &[1, 1] }, Better::Neither, &settings);
     assert_eq!(row, Err(StatsError::TooLarge));
-    let large = [vec![u64::MAX / 4, 1], vec![u64::MAX / 4, 7]];
+    let large: [&[u64]; 2] = [&[u64::MAX / 4, 1], &[u64::MAX / 4, 7]];
     assert!(compare(Samples::Mix { base: &large, current: &large[..1] }, Better::Neither, &settings).is_ok());
     assert_eq!(
         compare(Samples::Mix { base: &large, current: &large }, Better::Neither, &settings),
@@ -258,7 +260,8 @@ fn fifty_calls_of_one_run_are_one_run() {
     let mut base = vec![vec![2, 2, 0]; 40];
     let current = base.clone();
     base[0] = vec![0, 0, 50];
-    let row = decided(compare(Samples::Mix { base: &base, current: &current }, Better::Neither, &settings).unwrap());
+    let mix = Samples::Mix { base: &slices(&base), current: &slices(&current) };
+    let row = decided(compare(mix, Better::Neither, &settings).unwrap());
     assert_eq!(row.p, Some(1.0), "it is in one half or the other, either way as far off");
     assert_eq!(row.verdict, Verdict::NoDrift);
     assert!(row.js.unwrap() < 0.1);
@@ -266,7 +269,9 @@ fn fifty_calls_of_one_run_are_one_run() {
     assert!(spanfile::stats::chi_squared(&[[78, 78, 50], [80, 80, 0]]).unwrap().p < 1e-9);
     // Every run changed.
     let current = vec![vec![2, 0, 2]; 40];
-    let row = decided(compare(Samples::Mix { base: &base, current: &current }, Better::Neither, &settings).unwrap());
+    let row = decided(
+        compare(Samples::Mix { base: &slices(&base), current: &slices(&current) }, Better::Neither, &settings).unwrap(),
+    );
     assert_eq!((row.p, row.verdict, row.direction), (Some(1e-4), Verdict::Drift, Some(Direction::Changed)));
 }
 

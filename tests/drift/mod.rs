@@ -3,9 +3,14 @@
 mod calibration;
 mod decisions;
 mod power;
+mod runs;
 
 use spanfile::drift::{Better, Comparison, Samples, Settings, compare};
 use spanfile::stats::Random;
+
+fn slices(units: &[Vec<u64>]) -> Vec<&[u64]> {
+    units.iter().map(Vec::as_slice).collect()
+}
 
 /// What metrics of runs look like.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -10,7 +10,8 @@ use spanfile::Table;
 
 use super::{Database, TABLES, about, prices};
 use crate::costs::CostTable;
-use crate::views;
+use crate::drift::DriftTable;
+use crate::views::{self, View};
 
 /// Columns of `tables`: name, unit and meaning.
 const OF_TABLES: [(&str, &str, &str); 3] = [
@@ -63,10 +64,13 @@ fn text<T: AsRef<str>>(values: impl IntoIterator<Item = Option<T>>) -> ArrayRef 
 
 /// One row per table and view.
 pub(super) fn tables() -> Result<RecordBatch> {
-    let of = |name: &'static str| match (views::find(name), CostTable::find(name)) {
-        (Some(view), _) => (name, "view", view.meaning()),
-        (None, Some(costs)) => (name, "view", costs.meaning().to_owned()),
-        (None, None) => (name, "table", row_of(name).to_owned()),
+    let of = |name: &'static str| {
+        let computed =
+            || CostTable::find(name).map(CostTable::meaning).or(DriftTable::find(name).map(DriftTable::meaning));
+        match views::find(name).map(View::meaning).or_else(|| computed().map(str::to_owned)) {
+            Some(meaning) => (name, "view", meaning),
+            None => (name, "table", row_of(name).to_owned()),
+        }
     };
     let rows: Vec<_> = TABLES.iter().copied().map(of).collect();
     Ok(RecordBatch::try_from_iter_with_nullable([
@@ -89,8 +93,9 @@ struct Row {
 
 /// Unit, origin and meaning of a table's columns, by name.
 fn meanings(table: &str) -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
-    if let Some(costs) = CostTable::find(table) {
-        return costs.columns().iter().map(|c| (c.name, c.unit, c.origin.as_str(), c.meaning)).collect();
+    let computed = CostTable::find(table).map(CostTable::columns).or(DriftTable::find(table).map(DriftTable::columns));
+    if let Some(columns) = computed {
+        return columns.iter().map(|c| (c.name, c.unit, c.origin.as_str(), c.meaning)).collect();
     }
     if let Some(stored) = Table::ALL.into_iter().find(|t| t.name() == table) {
         return stored.columns().iter().map(|c| (c.name, c.unit, c.origin.as_str(), c.meaning)).collect();

@@ -15,6 +15,7 @@ use spanfile::loops::Settings;
 use spanfile::{Options, Store, Table};
 
 use crate::costs::{CostCache, CostProvider, CostTable, PricedAs};
+use crate::drift::{DriftProvider, DriftTable, Question};
 use crate::error::{QueryError, Result};
 use crate::provider::{FileView, PartReadings, StoredTable, store_error};
 use crate::views::{self, View};
@@ -31,7 +32,13 @@ pub(crate) static TABLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let stored = Table::ALL.iter().map(|t| t.name()).filter(|t| CostTable::find(t).is_none());
     let views = views::VIEWS.iter().map(|v| v.name);
     let costs = CostTable::ALL.iter().map(|t| t.name());
-    stored.chain(views).chain(costs).chain(["prices", "budgets", "segments", "meta", "tables", "columns"]).collect()
+    let drift = DriftTable::ALL.iter().map(|t| t.name());
+    stored
+        .chain(views)
+        .chain(costs)
+        .chain(drift)
+        .chain(["prices", "budgets", "segments", "meta", "tables", "columns"])
+        .collect()
 });
 
 #[derive(Debug)]
@@ -52,6 +59,8 @@ pub(crate) struct Database {
     planner: OnceLock<SessionState>,
     /// What `loops(...)` begins with.
     loop_settings: Settings,
+    /// Itself, for tables that plan queries when they are read.
+    this: OnceLock<Weak<Database>>,
 }
 
 impl Database {
@@ -61,7 +70,13 @@ impl Database {
             let store = Store::open_read_only(path, Options::default()).map_err(|e| QueryError::store(path, e))?;
             files.push(AttachedFile { path: path.clone(), store, readings: Arc::default(), costs: Arc::default() });
         }
-        let db = Database { files, files_seen: Mutex::default(), planner: OnceLock::new(), loop_settings };
+        let db = Database {
+            files,
+            files_seen: Mutex::default(),
+            planner: OnceLock::new(),
+            loop_settings,
+            this: OnceLock::new(),
+        };
         db.refresh()?;
         Ok(db)
     }
@@ -114,6 +129,7 @@ impl Database {
         functions::register_prices(&mut state, self)?;
         // Set by the one call that registers the database.
         let _ = self.planner.set(state);
+        let _ = self.this.set(Arc::downgrade(self));
         Ok(())
     }
 
@@ -168,6 +184,12 @@ impl SchemaProvider for Database {
         if let Some(table) = Table::ALL.into_iter().find(|t| t.name() == name) {
             return Ok(Some(Arc::new(StoredTable::new(table, self.seen()))));
         }
+        if let Some(table) = DriftTable::find(name) {
+            let Some(this) = self.this.get().and_then(Weak::upgrade) else {
+                return internal_err!("{name} was asked for before its session was there");
+            };
+            return Ok(Some(Arc::new(DriftProvider::new(table, Question::usual()?, this))));
+        }
         if let Some(view) = views::find(name) {
             return self.view(view).await.map(Some);
         }
@@ -186,7 +208,7 @@ impl SchemaProvider for Database {
     async fn table_type(&self, name: &str) -> DfResult<Option<TableType>> {
         Ok(match views::find(name) {
             Some(_) => Some(TableType::View),
-            None if CostTable::find(name).is_some() => Some(TableType::View),
+            None if CostTable::find(name).is_some() || DriftTable::find(name).is_some() => Some(TableType::View),
             None => self.table_exist(name).then_some(TableType::Base),
         })
     }

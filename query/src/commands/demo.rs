@@ -62,6 +62,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<u8> {
         None => ingest_captures()?,
     };
     show(&path)?;
+    if args.file.is_none() {
+        show_drift()?;
+    }
     Ok(exit::FINE)
 }
 
@@ -100,6 +103,29 @@ fn ingest_captures() -> Result<PathBuf> {
         path.display()
     );
     Ok(path)
+}
+
+/// Where the runs go that the demo makes itself.
+const DRIFT_FILE: &str = "demo-drift.spans";
+
+/// Shows what changed between runs that the demo makes.
+fn show_drift() -> Result<()> {
+    let path = PathBuf::from(DRIFT_FILE);
+    let summary = super::ingest::into_file(&path, NoRejects, |importer, summary| {
+        let runs = super::demo_runs::otlp();
+        let one = spanfile::ingest::ingest("demo runs", runs.as_bytes(), importer)
+            .map_err(|e| QueryError::Io { path: DRIFT_FILE.into(), source: std::io::Error::other(e) })?;
+        summary.spans += one.spans;
+        Ok(None)
+    })?;
+    let runtime = runtime(None)?;
+    let engine = Engine::open(&path, EngineOptions::default())?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let made =
+        format!("{} spans of 35 days, made up for this demo, are in {DRIFT_FILE}", super::grouped(summary.spans));
+    writeln!(out, "\nWhat changed: {made}").map_err(output_error)?;
+    runtime.block_on(super::drift::show(&engine, &super::drift::Asked::usual(), false, Look::of(None), &mut out))?;
+    out.flush().map_err(output_error)
 }
 
 /// The captures are good; a bad one would be our own mistake.

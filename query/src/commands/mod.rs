@@ -5,7 +5,9 @@ mod cells;
 mod compact;
 mod cost;
 mod demo;
+mod demo_runs;
 mod drawing;
+mod drift;
 mod info;
 mod ingest;
 mod loops;
@@ -51,6 +53,7 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Some(Verb::Prices(args)) => prices::run(&args),
         Some(Verb::Cost(args)) => cost::run(&args),
         Some(Verb::Loops(args)) => loops::run(&args),
+        Some(Verb::Drift(args)) => drift::run(&args),
         Some(Verb::Budget(args)) => budget::run(&args),
         Some(Verb::Demo(args)) => demo::run(&args),
     };

@@ -21,7 +21,8 @@ use spanfile::Table;
 use spanfile::loops::Settings;
 use spanfile::priced::{Portion, Pricing};
 use spanfile::schema::{
-    BUCKET_COSTS, COST_AUDIT, Column, LOOP_COSTS, LOOP_SPANS, LOOPS, RUN_COSTS, TOOL_COSTS, USAGE_COSTS, find,
+    AGENT_RUNS, BUCKET_COSTS, COST_AUDIT, Column, LOOP_COSTS, LOOP_SPANS, LOOPS, RUN_COSTS, TOOL_COSTS, USAGE_COSTS,
+    find,
 };
 
 use crate::provider::{FileView, StoredTable, sql_schema_of, store_error, to_sql};
@@ -39,10 +40,11 @@ pub(crate) enum CostTable {
     Audit,
     Loops,
     LoopSpans,
+    AgentRuns,
 }
 
 impl CostTable {
-    pub(crate) const ALL: [CostTable; 7] = [
+    pub(crate) const ALL: [CostTable; 8] = [
         CostTable::Runs,
         CostTable::Uses,
         CostTable::Buckets,
@@ -50,6 +52,7 @@ impl CostTable {
         CostTable::Audit,
         CostTable::Loops,
         CostTable::LoopSpans,
+        CostTable::AgentRuns,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -61,6 +64,7 @@ impl CostTable {
             CostTable::Audit => "cost_audit",
             CostTable::Loops => "loops",
             CostTable::LoopSpans => "loop_spans",
+            CostTable::AgentRuns => "agent_runs",
         }
     }
 
@@ -77,6 +81,7 @@ impl CostTable {
             CostTable::Audit => COST_AUDIT,
             CostTable::Loops => LOOP_COSTS,
             CostTable::LoopSpans => LOOP_SPANS,
+            CostTable::AgentRuns => AGENT_RUNS,
         }
     }
 
@@ -97,6 +102,7 @@ impl CostTable {
                 "What runs did again and again, and what it wasted: one row per loop, found at default settings; loops(...) takes others."
             }
             CostTable::LoopSpans => "The spans of loops: one row per span or synthetic call.",
+            CostTable::AgentRuns => "What each agent did in each run, and what that cost: one row per run and agent.",
             CostTable::Audit => "What was not counted, not priced or is in doubt: one row per span and reason.",
         }
     }
@@ -116,6 +122,7 @@ impl CostTable {
                 let p = portion.priced_steps(pricing)?;
                 vec![(CostTable::Tools, p.tools), (CostTable::Audit, p.audit)]
             }
+            CostTable::AgentRuns => vec![(CostTable::AgentRuns, portion.agent_runs(pricing)?)],
             CostTable::Loops | CostTable::LoopSpans => {
                 let p = match search {
                     Some(settings) => portion.search_loops(settings, pricing)?,

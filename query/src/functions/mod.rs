@@ -1,10 +1,12 @@
 //! Functions that DataFusion does not bring: JSON access, and names that analysts know from elsewhere.
 
+mod changepoints;
 mod mode;
 mod named;
 mod names;
 mod prices;
 mod rewritten;
+mod samples;
 mod usd;
 
 use std::sync::Arc;
@@ -28,6 +30,10 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     }
     registry.register_udaf(Arc::new(AggregateUDF::from(mode::Mode::new())))?;
     registry.register_udaf(Arc::new(AggregateUDF::from(names::JsonNames::new())))?;
+    for f in samples::OfSamples::all() {
+        registry.register_udaf(Arc::new(AggregateUDF::from(f)))?;
+    }
+    registry.register_udaf(Arc::new(AggregateUDF::from(changepoints::Changepoints::new())))?;
     registry.register_udf(Arc::new(ScalarUDF::from(usd::UsdPer::new())))?;
     Ok(())
 }

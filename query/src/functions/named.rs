@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 use crate::error::QueryError;
 
 /// Functions whose arguments may be named, and their parameters.
-const FUNCTIONS: [(&str, &[&str]); 8] = [
+const FUNCTIONS: [(&str, &[&str]); 11] = [
     ("cost_usd", &CALL),
     ("price_call", &CALL),
     ("price_match", &["model", "request_model", "provider", "service_tier", "at"]),
@@ -20,7 +20,13 @@ const FUNCTIONS: [(&str, &[&str]); 8] = [
     ("cost_per_success", &["success", "score", "at_least", "at_most", "by"]),
     ("loops", &spanfile::loops::SETTINGS),
     ("loop_spans", &spanfile::loops::SETTINGS),
+    ("drift", &DRIFT),
+    ("drift_points", &DRIFT),
+    ("drift_detail", &DRIFT),
 ];
+
+/// Parameters of comparisons.
+const DRIFT: [&str; 7] = ["baseline", "current", "by", "alpha", "min_runs", "lower_is_better", "secondary"];
 
 /// Parameters of functions that price one call.
 pub(crate) const CALL: [&str; 14] = [

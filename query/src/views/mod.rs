@@ -45,7 +45,7 @@ const fn view(name: &'static str, text: &'static str) -> View {
 }
 
 /// All views.
-pub(crate) static VIEWS: [View; 26] = [
+pub(crate) static VIEWS: [View; 29] = [
     view("sessions", include_str!("sessions.sql")),
     view("steps", include_str!("steps.sql")),
     view("llm_calls", include_str!("llm_calls.sql")),
@@ -72,6 +72,9 @@ pub(crate) static VIEWS: [View; 26] = [
     view("runaways", include_str!("runaways.sql")),
     view("retries", include_str!("retries.sql")),
     view("polling", include_str!("polling.sql")),
+    view("regressions", include_str!("regressions.sql")),
+    view("new_tools", include_str!("new_tools.sql")),
+    view("new_models", include_str!("new_models.sql")),
 ];
 
 /// The view of that name.
