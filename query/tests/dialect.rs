@@ -52,10 +52,10 @@ fn what_analysts_write() {
     assert_eq!(rows(&e, "select x from (values (1), (null), (2)) t(x) order by x"), "1\n2\n\n");
     assert_eq!(
         rows(&e, "select table_name from information_schema.tables where table_schema = 'main' order by 1"),
-        "agents\nbucket_costs\nbudget_status\nbudgets\ncolumns\ncost_audit\ncost_breakdown\ncost_by_agent\n\
+        "agent_runs\nagents\nbucket_costs\nbudget_status\nbudgets\ncolumns\ncost_audit\ncost_breakdown\ncost_by_agent\n\
          cost_by_agent_version\ncost_by_day\ncost_by_model\ncost_by_tool\ncost_by_workflow\ncost_per_run\n\
-         cost_per_session\ncost_per_success\ncost_per_user\ndiagnostics\nerrors\nevents\nhandoffs\nlinks\nllm_calls\n\
-         loop_spans\nloop_steps\nloop_summary\nloops\nmeta\nmodels\npolling\nprices\nretries\nrunaways\nruns\nscores\nsegments\nsessions\nspans\nsteps\nsynthetic_calls\ntables\ntool_calls\ntool_costs\ntools\nusage\nusage_costs\n"
+         cost_per_session\ncost_per_success\ncost_per_user\ndiagnostics\ndrift\ndrift_detail\ndrift_points\nerrors\nevents\nhandoffs\nlinks\nllm_calls\n\
+         loop_spans\nloop_steps\nloop_summary\nloops\nmeta\nmodels\nnew_models\nnew_tools\npolling\nprices\nregressions\nretries\nrunaways\nruns\nscores\nsegments\nsessions\nspans\nsteps\nsynthetic_calls\ntables\ntool_calls\ntool_costs\ntools\nusage\nusage_costs\n"
     );
     assert!(rows(&e, "describe spans").starts_with("trace_id,Utf8View,YES\n"));
     assert_eq!(rows(&e, "select (select spans from runs where trace_id = '0')"), "\n");

@@ -19,6 +19,7 @@ mod cost;
 mod cost_views;
 mod data;
 mod dialect;
+mod drift;
 mod functions;
 mod loops;
 mod pruning;

@@ -336,7 +336,7 @@ fn views_of_aliases_and_of_several_files() {
             "select table_schema, count(*) from information_schema.tables where table_type = 'VIEW' \
                   and table_schema <> 'information_schema' group by 1 order by 1"
         ),
-        "main,33\nold,33\none,33\n"
+        "main,40\nold,40\none,40\n"
     );
     assert_eq!(rows(&e, "select count(*) from old.columns where table_name = 'errors'"), "13\n");
     let path = dir.path().join("b.spans");

@@ -243,7 +243,7 @@ pub(super) async fn show(engine: &Engine, asked: &Asked, all: bool, look: Look, 
 fn summary(rows: &Rows, asked: &Asked) -> String {
     let [base, current] = [0, 1].map(|side| {
         let runs = rows.0.iter().filter(|r| r.of.2 == "steps").map(|r| r.runs[side]).sum::<i64>();
-        format!("{} ({} run{})", printable(&asked.sides[side]), grouped(runs), if runs == 1 { "" } else { "s" })
+        format!("{} ({} agent run{})", printable(&asked.sides[side]), grouped(runs), if runs == 1 { "" } else { "s" })
     });
     let of = Rows::agents(rows.0.iter()).len();
     let drifted = Rows::agents(rows.of("drift"));
@@ -350,10 +350,10 @@ fn change(row: &Row) -> String {
 
 fn table(shown: &[&Row], bins: &Bins, look: Look) -> String {
     const AGENT_WIDTH: usize = 20;
-    // What there is no room for is left out: the p-value, the picture, the interval's column at last.
-    const LEFT_OUT: [usize; 3] = [7, 6, 8];
+    // What there is no room for is left out: the p-value, the picture, since when.
+    const LEFT_OUT: [usize; 3] = [8, 7, 6];
     let by = shown.iter().any(|r| r.of.1.is_some());
-    let headings = ["agent", "within", "metric", "before", "now", "change", "since", "now, by tenths of before", "p"];
+    let headings = ["agent", "within", "metric", "before", "now", "change", "since", "spread now", "p"];
     let numbers = [false, false, false, true, true, false, false, false, true];
     let lines: Vec<([String; 9], Option<Paint>)> = shown
         .iter()
