@@ -1,4 +1,4 @@
-"""CPU time of questions over roll-ups, loops and single traces, in one open session.
+"""CPU time of questions over roll-ups, loops, drift and single traces, in one open session.
 
     python3 benches/questions.py BINARY FILE [REPEATS]
 
@@ -42,6 +42,10 @@ QUESTIONS = [
     "SELECT count(*) FROM loops",
     "SELECT * FROM loops",
     "SELECT * FROM loop_summary",
+    "SELECT count(*) FROM agent_runs",
+    "SELECT * FROM drift",
+    "SELECT * FROM drift_points",
+    "SELECT * FROM new_tools",
 ]
 
 

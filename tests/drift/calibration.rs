@@ -70,7 +70,8 @@ fn one_family() {
 fn mix_of_tools() {
     let (sets, limit) = promise();
     let settings = spanfile::drift::Settings { permutations: 999, ..settings() };
-    for n in [30, 100] {
+    // From 200 runs on their moments stand for permutations.
+    for n in [30, 100, 200, 1000] {
         let mut random = Random::new(n as u64 + 2);
         let (mut drifts, mut small, mut by_calls) = (0, 0, 0);
         for _ in 0..sets {

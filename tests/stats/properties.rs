@@ -256,6 +256,43 @@ fn permutations_of_units() {
     assert_ne!(found.p, permute_units(&base, &current, Permutations::all(200_000), 4).unwrap().p);
 }
 
+/// The moments of permuting units say what permuting them says, also where units favour one category or another.
+#[test]
+fn moments_stand_for_permutations() {
+    let mut random = Random::new(9);
+    let mut apart = Vec::new();
+    for set in 0..40 {
+        let (n, m) = (200 + random.below(200) as usize, 200 + random.below(400) as usize);
+        let shift = set as f64 / 40.0 * 0.2;
+        let mut unit = |of_current: bool| -> Vec<u64> {
+            let favourite = usize::from(random.unit() < if of_current { 0.5 + shift } else { 0.5 });
+            let mut counts = vec![0; 6];
+            for _ in 0..random.below(9) {
+                counts[if random.below(3) > 0 { favourite } else { random.below(6) as usize }] += 1;
+            }
+            counts
+        };
+        let base: Vec<Vec<u64>> = (0..n).map(|_| unit(false)).collect();
+        let current: Vec<Vec<u64>> = (0..m).map(|_| unit(true)).collect();
+        let exact = permute_units(&base, &current, Permutations::all(4_000), set).unwrap();
+        let near = clustered_mix(&base, &current).unwrap();
+        assert_eq!(exact.statistic, near.statistic);
+        // Four standard errors of a share of 4,000, and a tenth for the shape of the distribution.
+        let off = 4.0 * (exact.p * (1.0 - exact.p) / 4_000.0).sqrt() + exact.p * 0.1 + 0.001;
+        assert!((exact.p - near.p).abs() <= off, "{set}: {} {}", exact.p, near.p);
+        for (a, b) in [(exact.chance_psi, near.chance_psi), (exact.chance_bits, near.chance_bits)] {
+            assert!((a / b - 1.0).abs() < 0.15, "{set}: {a} {b}");
+        }
+        apart.push(near.p);
+    }
+    assert!(apart.iter().any(|p| *p > 0.3) && apart.iter().any(|p| *p < 0.01));
+    // The result stops early where nothing is extreme, and is near all the same.
+    let same: Vec<Vec<u64>> = (0..100).map(|i| vec![i % 3, 3 - i % 3]).collect();
+    let early = permute_units(&same[..50], &same[50..], Permutations { most: 9_999, extreme: 100 }, 1).unwrap();
+    let all = permute_units(&same[..50], &same[50..], Permutations::all(9_999), 1).unwrap();
+    assert!((early.p - all.p).abs() < 0.3 && early.p > 0.1, "{} {}", early.p, all.p);
+}
+
 /// What a seed gives never changes: stored answers would.
 #[test]
 fn seeds_keep_their_numbers() {

@@ -79,7 +79,7 @@ fn quoted(text: &str) -> String {
 impl Asked {
     /// The last 7 days and the 28 before.
     pub(super) fn usual() -> Self {
-        Asked { sides: ["the 28 days before".to_owned(), "the last 7 days".to_owned()], ..Asked::default() }
+        Asked { sides: ["the 28 days before".to_owned(), "The last 7 days".to_owned()], ..Asked::default() }
     }
 
     fn of(args: &DriftArgs) -> Self {
@@ -228,7 +228,9 @@ fn gate(rows: &Rows, what: FailOn, require_power: bool) -> Result<u8> {
 pub(super) async fn show(engine: &Engine, asked: &Asked, all: bool, look: Look, out: &mut impl Write) -> Result<()> {
     let rows = Rows::read(engine, asked).await?;
     let mut write = |text: &str| out.write_all(text.as_bytes()).map_err(output_error);
-    write(&look.paint(Paint::Total, &folded(&summary(&rows, asked), look.width, 2)))?;
+    for line in summary(&rows, asked) {
+        write(&look.paint(Paint::Total, &folded(&line, look.width, 2)))?;
+    }
     let shown: Vec<&Row> = rows.0.iter().filter(|r| all || r.verdict == "drift").collect();
     if !shown.is_empty() {
         let bins = Bins::read(engine, asked).await?;
@@ -240,7 +242,7 @@ pub(super) async fn show(engine: &Engine, asked: &Asked, all: bool, look: Look, 
     Ok(())
 }
 
-fn summary(rows: &Rows, asked: &Asked) -> String {
+fn summary(rows: &Rows, asked: &Asked) -> [String; 2] {
     let [base, current] = [0, 1].map(|side| {
         let runs = rows.0.iter().filter(|r| r.of.2 == "steps").map(|r| r.runs[side]).sum::<i64>();
         format!("{} ({} agent run{})", printable(&asked.sides[side]), grouped(runs), if runs == 1 { "" } else { "s" })
@@ -258,7 +260,7 @@ fn summary(rows: &Rows, asked: &Asked) -> String {
             rows.of("drift").count()
         ),
     };
-    format!("{current} against {base}. {found}")
+    [format!("{current} against {base}."), found]
 }
 
 fn too_few(rows: &Rows) -> Option<String> {
@@ -298,26 +300,21 @@ impl Bins {
         Ok(Bins(bins))
     }
 
-    /// Of numbers, how many current runs lie in each tenth of the base; of mixes, what changed most.
+    /// Of numbers, how many current runs lie in each tenth of the base.
     fn drawn(&self, row: &Row) -> String {
         const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-        let Some(bins) = self.0.get(&row.of) else { return String::new() };
-        match &*row.kind {
-            "numeric" => {
-                let most = bins.iter().map(|(_, _, current)| *current).fold(0.0, f64::max);
-                let bar = |share: f64| BARS[((share / most * 7.0).round() as usize).min(7)];
-                bins.iter().map(|(_, _, current)| if most > 0.0 { bar(*current) } else { ' ' }).collect()
-            }
-            "categorical" => {
-                let change = |(_, base, current): &(_, f64, f64)| (current - base).abs();
-                let most = bins.iter().max_by(|a, b| change(a).total_cmp(&change(b)));
-                most.map_or_else(String::new, |(category, base, current)| {
-                    let name = printable(category.as_deref().unwrap_or_default());
-                    format!("{} {:.0} → {:.0} %", cut(&name, 18), base * 100.0, current * 100.0)
-                })
-            }
-            _ => String::new(),
-        }
+        let Some(bins) = self.0.get(&row.of).filter(|_| row.kind == "numeric") else { return String::new() };
+        let most = bins.iter().map(|(_, _, current)| *current).fold(0.0, f64::max);
+        let bar = |share: f64| BARS[((share / most * 7.0).round() as usize).min(7)];
+        bins.iter().map(|(_, _, current)| if most > 0.0 { bar(*current) } else { ' ' }).collect()
+    }
+
+    /// Of mixes, what changed most.
+    fn most_changed(&self, row: &Row) -> Option<String> {
+        let change = |(_, base, current): &(_, f64, f64)| (current - base).abs();
+        let (category, base, current) = self.0.get(&row.of)?.iter().max_by(|a, b| change(a).total_cmp(&change(b)))?;
+        let name = printable(category.as_deref().unwrap_or_default());
+        Some(format!("{} {:.0} → {:.0} %", cut(&name, 16), base * 100.0, current * 100.0))
     }
 }
 
@@ -337,13 +334,14 @@ fn value(row: &Row, value: Option<f64>) -> String {
     }
 }
 
-fn change(row: &Row) -> String {
+fn change(row: &Row, bins: &Bins) -> String {
     match (&*row.kind, row.medians, row.ratio) {
         ("binary", [Some(base), Some(current)], _) => format!("{:+.1} points", (current - base) * 100.0),
         (_, _, Some(ratio)) => match row.interval {
             Some((lo, hi)) => format!("× {ratio:.2} [{lo:.2}–{hi:.2}]"),
             None => format!("× {ratio:.2}"),
         },
+        ("categorical", ..) => bins.most_changed(row).unwrap_or_default(),
         _ => row.direction.clone().unwrap_or_default(),
     }
 }
@@ -365,7 +363,7 @@ fn table(shown: &[&Row], bins: &Bins, look: Look) -> String {
             };
             let since = r.change_at.as_deref().map(|t| t.chars().take(16).collect::<String>().replace('T', " "));
             let p = r.p_adj.map(|p| if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") });
-            let verdict = if r.verdict == "insufficient" { "too few runs".to_owned() } else { change(r) };
+            let verdict = if r.verdict == "insufficient" { "too few runs".to_owned() } else { change(r, bins) };
             let cells = [
                 agent(r.of.0.as_deref()),
                 r.of.1.as_deref().map(printable).unwrap_or_default(),
