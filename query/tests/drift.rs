@@ -120,7 +120,7 @@ fn strata_files_and_secondary_metrics() {
     assert!(rows(&e, secondary).contains("version_mix\n"));
     assert_eq!(rows(&e, "SELECT count(*) FROM drift WHERE family = 'secondary'"), "0\n");
     // The same file under another name has the same runs, which no statistic can tell apart.
-    e.attach(&[path.clone()], "old").unwrap();
+    e.attach(std::slice::from_ref(&path), "old").unwrap();
     let apart = rows(&e, "SELECT verdict, count(*) FROM drift(baseline => 'file old') GROUP BY verdict");
     assert_eq!(apart, "no_drift,24\n");
     let versions = rows(&e, "SELECT * FROM drift(current => 'version v2', baseline => 'version v1')");

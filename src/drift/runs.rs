@@ -107,9 +107,12 @@ pub(super) struct Column {
     pub(super) values: Values,
 }
 
+/// A number per run.
+type Numbers = Vec<(Side, i64, f64)>;
+
 /// Values of a metric in order of time, each with its side and time.
 pub(super) enum Values {
-    Numbers(Vec<(Side, i64, f64)>),
+    Numbers(Numbers),
     Flags(Vec<(Side, i64, bool)>),
     /// Counts per category.
     Mixes(Vec<(Side, i64, Vec<u64>)>, Vec<Arc<str>>),
@@ -224,7 +227,7 @@ impl Agents {
 
     /// A metric per thing that was judged; yes or no where all values are 0 or 1.
     fn scores<'r>(&'r self, rows: &'r [Row]) -> impl Iterator<Item = Column> + 'r {
-        let mut judged: BTreeMap<Option<Arc<str>>, Vec<(Side, i64, f64)>> = BTreeMap::new();
+        let mut judged: BTreeMap<Option<Arc<str>>, Numbers> = BTreeMap::new();
         for row in rows {
             for (name, value) in &row.scores {
                 judged.entry(self.texts.text(*name)).or_default().push((row.side, row.start_time, *value));
