@@ -23,7 +23,7 @@ pub(crate) fn run(args: &DriftArgs) -> Result<u8> {
     let interrupt: Arc<Notify> = watch_interrupts(&runtime);
     let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.limits)?)?;
     if let Some(path) = &args.against {
-        engine.attach(&[path.clone()], AGAINST)?;
+        engine.attach(std::slice::from_ref(path), AGAINST)?;
     }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let asked = Asked::of(args);
