@@ -60,6 +60,7 @@ mod cells;
 pub mod cost;
 pub mod derive;
 pub mod drift;
+pub mod drifted;
 mod error;
 mod import;
 pub mod ingest;

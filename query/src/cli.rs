@@ -281,7 +281,7 @@ pub(crate) struct LoopsArgs {
     #[arg(value_name = "FILE")]
     pub(crate) file: String,
     /// Draw the steps of this run with its loops as blocks; the begin of its id is enough.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["kind", "agent", "all", "top"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["kind", "agent", "all", "top", "format"])]
     pub(crate) run: Option<String>,
     /// Loops of this kind only: exact_repeat, retry_storm, cycle, handoff_ping_pong, monologue, stagnation, scattered,
     /// near_repeat or polling.

@@ -29,7 +29,7 @@ fn the_demo_shows_the_agent_that_changed() {
     let e = engine(&path);
     assert_eq!(rows(&e, "SELECT DISTINCT agent_name FROM drift WHERE verdict = 'drift'"), "support\n");
     let day = "abs(CAST(change_at AS BIGINT) - CAST(TIMESTAMP '2026-01-29' AS BIGINT)) < 43200000000000";
-    assert_eq!(rows(&e, &format!("SELECT DISTINCT {day} FROM regressions WHERE change_at IS NOT NULL")), "true\n");
+    assert_eq!(rows(&e, &format!("SELECT DISTINCT {day} FROM regressions WHERE unit IS NOT NULL")), "true\n");
     assert_eq!(rows(&e, "SELECT count(*) = count(*) FILTER (WHERE worse) FROM regressions"), "true\n");
     let worst = rows(&e, "SELECT metric FROM regressions");
     for metric in ["cost_usd", "input_tokens", "steps", "tool_calls", "duration_ns"] {
@@ -76,14 +76,35 @@ fn sides_in_words_and_in_sql_are_the_same() {
 }
 
 #[test]
+fn sides_may_look_into_other_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, _) = demo(dir.path());
+    let e = engine(&path);
+    // All runs called the model, so none are left; and none had a prompt with a version.
+    let told =
+        |call: &str| rows(&e, &format!("SELECT DISTINCT verdict, n_base, n_cur FROM {call} WHERE metric = 'steps'"));
+    assert_eq!(told("drift(current => 'model gpt-5-mini')"), "insufficient,0,315\n");
+    assert_eq!(told("drift(current => 'prompt 3')"), "insufficient,315,0\n");
+    let second = "trace_id IN (SELECT trace_id FROM agent_runs WHERE agent_version = ''v2'')";
+    assert_eq!(
+        rows(&e, &format!("SELECT * FROM drift(current => '{second}')")),
+        rows(&e, "SELECT * FROM drift(current => 'version v2')")
+    );
+    assert_eq!(rows(&e, "SELECT DISTINCT verdict FROM drift(by => 'trace_id')"), "insufficient\n");
+}
+
+#[test]
 fn sides_that_make_no_sense_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (path, _) = demo(dir.path());
     let e = engine(&path);
     for (call, said) in [
-        ("drift(current => 'last week')", "current is no cohort"),
+        ("drift(current => 'last month')", "current is no cohort"),
         ("drift(baseline => 'since tomorrow')", "tomorrow is no date"),
-        ("drift(current => 'nme = 1')", "there is no column nme"),
+        ("drift(current => 'nme = 1')", "drift: current: there is no column nme in agent_runs"),
+        ("drift(by => 'nme')", "drift: by: there is no column nme in agent_runs"),
+        ("drift(baseline => 'count(*) > 1')", "drift: baseline: "),
+        ("drift(lower_is_better => 'nothing')", "there is no score nothing"),
         ("drift(baseline => 'all')", "none are left"),
         ("drift(baseline => 'previous 7 days', current => 'version v2')", "begins at a time"),
         ("drift(current => 'file old')", "no file is attached as old"),
@@ -213,6 +234,9 @@ fn aggregates_are_those_of_the_store() {
         "true\n"
     );
     for (call, said) in [
+        ("ks_test(DISTINCT steps, true)", "takes neither DISTINCT nor ORDER BY"),
+        ("psi(steps, true ORDER BY steps)", "takes neither DISTINCT nor ORDER BY"),
+        ("changepoints(DISTINCT steps ORDER BY steps)", "takes no DISTINCT"),
         ("ks_test(agent_name, true)", "x is no number"),
         ("psi(steps, steps)", "is_current is true or false"),
         ("ks_test(CAST('NaN' AS DOUBLE), true)", "NaN is no finite number"),
@@ -280,7 +304,12 @@ fn the_verb_and_its_gate() {
     assert_eq!(told.code, 0);
     assert!(told.err.contains("too few runs to say; --require-power makes that fail"), "{}", told.err);
     assert_eq!(run(&[&few[..], &["--require-power"]].concat()).code, 4);
-    assert_eq!(run(&["--agent", "nobody", "--fail-on", "drift", "--require-power"]).code, 4);
+    let nobody = run(&["--agent", "nobody", "--fail-on", "drift", "--require-power"]);
+    assert_eq!(nobody.code, 4);
+    assert!(nobody.out.contains("no such runs of an agent nobody"), "{}", nobody.out);
+    let typo = run(&["--current", "version v9"]);
+    assert!(typo.out.contains("Nothing could be judged") && typo.out.contains("The current side has no runs."));
+    assert_eq!(run(&["--alpha", "2"]).code, 2);
     let json = run(&["--json", "--agent", "support"]);
     let rows: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert!(rows.as_array().unwrap().iter().any(|r| r["verdict"] == "drift" && r["metric"] == "cost_usd"));

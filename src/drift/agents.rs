@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::metrics::Family;
-use super::runs::{Agents, Column, Values};
+use super::runs::{Agents, Column, Side, Values};
 use super::values::Counted;
 use super::{Comparison, Kind, Settings, Verdict, change_at, decide};
 use crate::stats::{Result, level_changes, median};
@@ -90,14 +90,23 @@ impl Agents {
         let mut drifts: Vec<Drift> = Vec::new();
         let Some(agent) = self.agent(agent) else { return Ok(drifts) };
         for (stratum, rows) in &agent.strata {
+            let [base, current] =
+                [Side::Base, Side::Current].map(|side| rows.iter().filter(|r| r.side() == side).count());
             for column in self.columns(rows, settings.secondary).filter(|c| !c.values.is_empty()) {
+                let mut row = column.values.compare(column.metric.better, settings)?;
+                let (without_base, without_cur) = (base - row.n_base, current - row.n_cur);
+                if without_base + without_cur > 0 {
+                    row.add_note(&format!(
+                        "not known of {without_base} of {base} runs of the base and {without_cur} of {current} now"
+                    ));
+                }
                 drifts.push(Drift {
                     agent: agent.name.clone(),
                     stratum: stratum.clone(),
                     metric: Arc::clone(&column.name),
                     family: column.metric.family,
                     unit: column.metric.unit,
-                    row: column.values.compare(column.metric.better, settings)?,
+                    row,
                     change_time: None,
                 });
                 columns.push(column);

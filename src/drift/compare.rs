@@ -10,6 +10,9 @@ use crate::stats::{
 /// Most runs that are permuted one by one; where that many have a category that is sparse, it weighs little.
 const PERMUTED_RUNS: usize = 200_000;
 
+/// Intervals leave out so much on both sides together, whatever the level of tests.
+const INTERVAL: f64 = 0.05;
+
 /// Compares the two sides of one metric. `p_adj`, `verdict` and what follows from it come from [`decide`](super::decide),
 /// `change_at` from [`change_at`](super::change_at).
 ///
@@ -53,7 +56,7 @@ fn numeric(base: &[f64], current: &[f64], better: Better, settings: &Settings) -
     let (Some(p95), Some(base_median), Some(cur_median)) = (row.p95_base, row.base_median, row.cur_median) else {
         return Ok(row);
     };
-    let ratio = median_ratio_of_sorted(&base, &current, settings.alpha, settings.resamples, settings.seed);
+    let ratio = median_ratio_of_sorted(&base, &current, INTERVAL, settings.resamples, settings.seed);
     if let Some(found) = ratio {
         row.ratio = Some(found.ratio);
         (row.ci_lo, row.ci_hi) = found.interval.unzip();
@@ -112,7 +115,7 @@ fn binary(base: [u64; 2], current: [u64; 2], better: Better, settings: &Settings
         if now > 0.0 {
             let (with_base, with_cur) = (base[0] as f64, current[0] as f64);
             let spread = (1.0 / with_base - 1.0 / n as f64 + 1.0 / with_cur - 1.0 / m as f64).max(0.0).sqrt();
-            let factor = (crate::stats::critical(settings.alpha)? * spread).exp();
+            let factor = (crate::stats::critical(INTERVAL)? * spread).exp();
             (row.ci_lo, row.ci_hi) = (Some(now / before / factor), Some(now / before * factor));
         }
     }

@@ -33,6 +33,11 @@ pub fn decide(family: &mut [Comparison], settings: &Settings) {
             row.verdict = Verdict::Drift;
             let direction = row.way(settings);
             row.direction = Some(direction);
+            if row.is_of_the_tail(settings) {
+                let share = |share: Option<f64>| share.unwrap_or(0.0) * 100.0;
+                let (base, current) = (share(row.tail_base), share(row.tail_cur));
+                row.add_note(&format!("the tail: {base:.0} % of the base and {current:.0} % now lie above p95_base"));
+            }
             row.worse = match (row.better, direction) {
                 (Better::Neither, _) | (_, Direction::Changed) => None,
                 (Better::Lower, direction) => Some(direction == Direction::Up),
@@ -61,6 +66,13 @@ impl Comparison {
             Kind::Binary => effect / settings.difference,
             Kind::Categorical => effect / settings.jensen_shannon,
         })
+    }
+
+    /// Whether only the tail differs by enough.
+    fn is_of_the_tail(&self, settings: &Settings) -> bool {
+        let level = self.ratio.is_some_and(|r| r > settings.median_ratio || r < 1.0 / settings.median_ratio)
+            || self.effect.unwrap_or(0.0).abs() >= settings.delta;
+        self.kind == Kind::Numeric && !level && self.tail_change().abs() >= settings.tail_difference
     }
 
     fn tail_change(&self) -> f64 {

@@ -41,7 +41,7 @@ const fn metric(name: &'static str, kind: Kind, better: Better, family: Family, 
 }
 
 /// Metrics with a number per run; a run without it is left out.
-pub const NUMBERS: [Metric; 9] = {
+pub const NUMBERS: [Metric; 10] = {
     use Better::{Higher, Lower};
     use Family::{Primary, Secondary};
     use Kind::Numeric;
@@ -55,6 +55,7 @@ pub const NUMBERS: [Metric; 9] = {
         metric("duration_ns", Numeric, Lower, Primary, "ns"),
         metric("output_tokens_per_call", Numeric, Better::Neither, Secondary, "tokens"),
         metric("cache_read_share", Numeric, Higher, Secondary, ""),
+        metric("ttft_ns", Numeric, Lower, Secondary, "ns"),
     ]
 };
 
@@ -72,9 +73,12 @@ pub const FLAGS: [Metric; 4] = {
 };
 
 /// Metrics with counts per run.
-pub const MIXES: [Metric; 2] = [
+pub const MIXES: [Metric; 4] = [
     metric("tool_mix", Kind::Categorical, Better::Neither, Family::Primary, ""),
     metric("model_mix", Kind::Categorical, Better::Neither, Family::Secondary, ""),
+    // Which tool was called after which: the shape of the way that a run takes.
+    metric("tool_pairs", Kind::Categorical, Better::Neither, Family::Secondary, ""),
+    metric("finish_reasons", Kind::Categorical, Better::Neither, Family::Secondary, ""),
 ];
 
 /// The metric with a category per run.

@@ -49,7 +49,7 @@ pub use decide::{change_at, decide};
 pub use metrics::{FLAGS, Family, MIXES, Metric, NUMBERS, VERSIONS, metrics};
 pub use runs::{Agents, Facts, Runs, Side};
 pub use settings::Settings;
-pub use table::{detail_rows, drift_rows, point_rows, worst_first};
+pub use table::worst_first;
 
 /// Runs of a metric on both sides. What is missing is left out before.
 #[derive(Debug, Clone, Copy)]
@@ -233,7 +233,7 @@ impl Comparison {
         }
     }
 
-    fn add_note(&mut self, text: &str) {
+    pub(super) fn add_note(&mut self, text: &str) {
         match &mut self.note {
             Some(note) => {
                 note.push_str("; ");

@@ -65,6 +65,12 @@ pub(super) struct Agent {
     pub(super) strata: Vec<(Option<Arc<str>>, Vec<Row>)>,
 }
 
+impl Row {
+    pub(super) fn side(&self) -> Side {
+        self.side
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Row {
     side: Side,
@@ -106,6 +112,11 @@ pub(super) struct Column {
     pub(super) metric: Metric,
     pub(super) values: Values,
 }
+
+/// Categories of a mix that are told apart, the most frequent; all others are one.
+const CATEGORIES: usize = 50;
+/// What that one is called.
+const OTHERS: &str = "(others)";
 
 /// A number per run.
 type Numbers = Vec<(Side, i64, f64)>;
@@ -202,27 +213,36 @@ impl Agents {
     }
 
     fn mix<'r>(&self, rows: &'r [Row], counts: impl Fn(&'r Row) -> Cow<'r, [(u32, u64)]>) -> Values {
-        let mut categories: BTreeMap<Option<Arc<str>>, u32> = BTreeMap::new();
-        // By number of the text: its place among the categories.
-        let mut place: Vec<Option<usize>> = vec![None; self.texts.texts.len() + 1];
+        // By number of the text.
+        let mut times: BTreeMap<u32, u64> = BTreeMap::new();
         for row in rows {
-            for &(category, _) in counts(row).iter() {
-                let seen = &mut place[category as usize];
-                if seen.is_none() {
-                    *seen = Some(0);
-                    categories.insert(self.texts.text(category), category);
-                }
+            for &(category, n) in counts(row).iter() {
+                let sum = times.entry(category).or_default();
+                *sum = sum.saturating_add(n);
             }
         }
-        categories.values().enumerate().for_each(|(at, category)| place[*category as usize] = Some(at));
+        let mut kept: Vec<(u64, Option<Arc<str>>, u32)> =
+            times.into_iter().map(|(category, n)| (n, self.texts.text(category), category)).collect();
+        kept.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        let others = kept.len() > CATEGORIES;
+        kept.truncate(CATEGORIES);
+        kept.sort_by(|a, b| a.1.cmp(&b.1));
+        // Where each category stands; what is not kept stands last.
+        let mut place: Vec<usize> = vec![kept.len(); self.texts.texts.len() + 1];
+        kept.iter().enumerate().for_each(|(at, (.., category))| place[*category as usize] = at);
+        let width = kept.len() + usize::from(others);
         let values = rows.iter().filter_map(|row| {
             let counts = counts(row);
-            let mut dense = vec![0; categories.len()];
-            counts.iter().for_each(|(category, n)| dense[place[*category as usize].unwrap_or(0)] += n);
+            let mut dense = vec![0_u64; width];
+            for (category, n) in counts.iter() {
+                let sum = &mut dense[place[*category as usize]];
+                *sum = sum.saturating_add(*n);
+            }
             (!counts.is_empty()).then_some((row.side, row.start_time, dense))
         });
         let values = values.collect();
-        Values::Mixes(values, categories.into_keys().flatten().collect())
+        let names = kept.into_iter().filter_map(|(_, name, _)| name).chain(others.then(|| OTHERS.into()));
+        Values::Mixes(values, names.collect())
     }
 
     /// A metric per thing that was judged; yes or no where all values are 0 or 1.

@@ -8,7 +8,7 @@ const FEWEST_PERMUTATIONS: u32 = 999;
 /// Thresholds of all decisions, and how much chance may cost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Highest adjusted p-value of a drift, and the level of intervals.
+    /// Highest adjusted p-value of a drift.
     pub alpha: f64,
     /// Fewest runs per side for a verdict.
     pub min_runs: usize,

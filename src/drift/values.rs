@@ -82,7 +82,7 @@ impl Values {
                 // Without a base, its quantiles are none.
                 let edges = quantile_edges(if base.is_empty() { &current } else { &base }, bins);
                 let counts = counts_between(&base, &edges).into_iter().zip(counts_between(&current, &edges));
-                counts
+                let mut bins: Vec<Counted> = counts
                     .enumerate()
                     .map(|(i, (base, current))| Counted {
                         category: None,
@@ -91,7 +91,13 @@ impl Values {
                         base,
                         current,
                     })
-                    .collect()
+                    .collect();
+                // Below the least value of the base there may be nothing at all.
+                if bins.len() > 1 && bins[0].base + bins[0].current == 0 {
+                    bins.remove(0);
+                    bins[0].above = None;
+                }
+                bins
             }
             Values::Flags(values) => {
                 let of = |side, flag| values.iter().filter(|v| v.0 == side && v.2 == flag).count() as u64;

@@ -137,7 +137,8 @@ pub fn wasserstein(base: &[f64], current: &[f64]) -> Result<f64> {
 }
 
 /// Counts of two samples in the bins that the base's quantiles make: `bins` of about equal counts of the base, fewer where
-/// quantiles coincide. A value on an edge belongs to the bin below it. The outer bins reach to infinity.
+/// quantiles coincide. A value on an edge belongs to the bin below it. The outer bins reach to infinity; where the lowest
+/// quantile is the base's least value, there is a bin below it, which the base leaves empty.
 ///
 /// # Errors
 ///
@@ -159,6 +160,12 @@ pub fn quantile_bins(base: &[f64], current: &[f64], bins: usize) -> Result<(Vec<
 pub(crate) fn quantile_edges(base: &Sorted, bins: usize) -> Vec<f64> {
     let mut edges: Vec<f64> = (1..bins).map(|i| base.quantile(i as f64 / bins as f64)).collect();
     edges.dedup();
+    // Where the lowest bin is the least value alone, what lies below it is another bin.
+    if let (Some(first), Some(least)) = (edges.first(), base.first())
+        && first == least
+    {
+        edges.insert(0, least.next_down());
+    }
     edges
 }
 

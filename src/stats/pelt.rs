@@ -38,6 +38,11 @@ pub struct Changes {
 pub fn pelt(series: &[f64], min_size: usize, jump: usize, penalty: f64) -> Result<Changes> {
     check(series, 0)?;
     check(&[penalty], 1)?;
+    segmented(series, min_size, jump, penalty, Cost::new(series)?)
+}
+
+/// The same for any cost of a piece.
+fn segmented(series: &[f64], min_size: usize, jump: usize, penalty: f64, cost: Cost) -> Result<Changes> {
     if min_size == 0 || jump == 0 {
         return Err(StatsError::OutOfRange { index: 0, value: 0.0, range: "1 and more" });
     }
@@ -45,7 +50,6 @@ pub fn pelt(series: &[f64], min_size: usize, jump: usize, penalty: f64) -> Resul
     if n < min_size {
         return Ok(Changes { at: Vec::new(), strongest: None });
     }
-    let cost = Cost::new(series)?;
     // Of each place: the best total up to it, and where its last piece begins. Infinite: no pieces lead here.
     let mut best = vec![f64::INFINITY; n + 1];
     let mut from = vec![0; n + 1];
@@ -80,6 +84,9 @@ pub fn pelt(series: &[f64], min_size: usize, jump: usize, penalty: f64) -> Resul
 /// of the values do not matter, with pieces of at least 20 and a penalty of `3 ln n` unless one says otherwise. Series of
 /// more than 2,000 values are looked at in 2,000 places.
 ///
+/// A series of zeros and ones is cut by likelihood: what a piece costs is twice the logarithm of how unlikely it is with the
+/// share of ones that it has. Squared errors of scores would miss changes of rare events, or see them everywhere.
+///
 /// # Errors
 ///
 /// As [`pelt`].
@@ -91,12 +98,19 @@ pub fn pelt(series: &[f64], min_size: usize, jump: usize, penalty: f64) -> Resul
 /// ```
 pub fn level_changes(series: &[f64], min_size: usize, penalty_per_ln_n: f64) -> Result<Changes> {
     let penalty = penalty_per_ln_n * (series.len().max(1) as f64).ln();
-    pelt(&normal_scores(series)?, min_size, series.len().div_ceil(PLACES).max(1), penalty)
+    let jump = series.len().div_ceil(PLACES).max(1);
+    if series.iter().all(|v| *v == 0.0 || *v == 1.0) {
+        check(&[penalty], 1)?;
+        return segmented(series, min_size, jump, penalty, Cost::of_shares(series));
+    }
+    pelt(&normal_scores(series)?, min_size, jump, penalty)
 }
 
-/// Squared error of a piece around its mean, from sums up to each place.
+/// What a piece costs, from sums up to each place: its squared error around its mean, or, of zeros and ones, minus twice
+/// its logarithmic likelihood.
 struct Cost {
     sums: Vec<f64>,
+    /// Sums of squares; none of zeros and ones.
     squares: Vec<f64>,
 }
 
@@ -118,8 +132,23 @@ impl Cost {
         Ok(cost)
     }
 
+    fn of_shares(series: &[f64]) -> Self {
+        let mut cost = Cost { sums: vec![0.0], squares: Vec::new() };
+        let mut ones = 0.0;
+        for value in series {
+            ones += value;
+            cost.sums.push(ones);
+        }
+        cost
+    }
+
     fn of(&self, start: usize, end: usize) -> f64 {
         let sum = self.sums[end] - self.sums[start];
+        if self.squares.is_empty() {
+            let all = (end - start) as f64;
+            let part = |n: f64| if n > 0.0 { n * (n / all).ln() } else { 0.0 };
+            return -2.0 * (part(sum) + part(all - sum));
+        }
         (self.squares[end] - self.squares[start] - sum * sum / (end - start) as f64).max(0.0)
     }
 

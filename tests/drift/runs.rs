@@ -17,9 +17,9 @@ fn facts(side: Side, agent: Option<&'static str>, start_time: i64) -> Facts<'sta
         agent,
         stratum: None,
         start_time,
-        numbers: [None; 9],
+        numbers: [None; 10],
         flags: [None; 4],
-        mixes: [Vec::new(), Vec::new()],
+        mixes: [const { Vec::new() }; 4],
         version: None,
         scores: &[],
     }

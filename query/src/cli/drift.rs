@@ -30,14 +30,15 @@ pub(crate) struct DriftArgs {
     /// This agent only.
     #[arg(long, value_name = "AGENT")]
     pub(crate) agent: Option<String>,
-    /// Also what explains a drift: models, versions, tokens per call, cache hits.
+    /// Also what explains a drift: models, versions, tokens per call, cache hits, time to the first token, which tool
+    /// follows which, finish reasons. Reads the spans.
     #[arg(long)]
     pub(crate) secondary: bool,
     /// Scores for which less is better, with commas between them; for all others more is.
     #[arg(long, value_name = "SCORES")]
     pub(crate) lower_is_better: Option<String>,
     /// Highest adjusted p-value of a drift; 0.05 unless this says otherwise.
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = share)]
     pub(crate) alpha: Option<f64>,
     /// Fewest runs on each side for a verdict; 30 unless this says otherwise.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -58,6 +59,13 @@ pub(crate) struct DriftArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("a number between 0 and 1".to_owned()),
+    }
 }
 
 /// What a gate looks at.

@@ -155,7 +155,7 @@ fn show(path: &Path) -> Result<()> {
         writeln!(out, "Every call has a price: nothing is missing from these totals.").map_err(output_error)?;
     }
     writeln!(out, "\nWhat agents did again and again").map_err(output_error)?;
-    let loops = super::loops::show_worst(&engine, "loops", super::loops::NOT_INFO, 5, Look::of(None), &mut out);
+    let loops = super::loops::show_worst(&engine, "loops", ("true", false), 5, Look::of(None), &mut out);
     runtime.block_on(loops)?;
     for (heading, sql) in SECTIONS {
         writeln!(out, "\n{heading}").map_err(output_error)?;

@@ -102,7 +102,10 @@ fn with_commas(digits: &str) -> String {
 
 /// Without what a terminal would act on: traces hold text from anywhere.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }).collect()
+    // Marks that turn the direction of what follows are no control characters.
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let escaped = |c: char| c.escape_unicode().collect::<Vec<_>>();
+    text.chars().flat_map(|c| if c.is_control() || turns(c) { escaped(c) } else { vec![c] }).collect()
 }
 
 /// As much of a text as fits.

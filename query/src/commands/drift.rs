@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
+use spanfile::drift::Settings;
 use spanfile_query::render::{Format, render};
 use spanfile_query::{Engine, QueryError, Result, expand};
 use tokio::sync::Notify;
@@ -93,8 +94,11 @@ impl Asked {
             (_, Some(current), Some(path)) => [path.display().to_string(), current.clone()],
             (None, None, _) => usual.sides,
             (Some(base), Some(current), _) => [base.clone(), current.clone()],
-            (Some(base), None, _) => [base.clone(), "what it leaves".to_owned()],
-            (None, Some(current), _) => ["what was before, or is left".to_owned(), current.clone()],
+            (Some(base), None, _) => [base.clone(), "All other runs".to_owned()],
+            (None, Some(current), _) if current.trim().to_lowercase().starts_with("last ") => {
+                ["the 28 days before".to_owned(), current.clone()]
+            }
+            (None, Some(current), _) => ["all other runs".to_owned(), current.clone()],
         };
         let texts = [
             ("baseline", &baseline),
@@ -111,7 +115,11 @@ impl Asked {
     }
 
     fn from(&self, function: &str) -> String {
-        let condition = self.agent.as_deref().map(|a| format!(" WHERE agent_name = {}", quoted(a))).unwrap_or_default();
+        let condition = match self.agent.as_deref() {
+            None => String::new(),
+            Some(NO_AGENT) => " WHERE agent_name IS NULL".to_owned(),
+            Some(agent) => format!(" WHERE agent_name = {}", quoted(agent)),
+        };
         format!("SELECT * FROM {function}({}){condition}", self.arguments)
     }
 
@@ -137,6 +145,17 @@ struct Row {
     runs: [i64; 2],
     change_at: Option<String>,
     p_adj: Option<f64>,
+    p95: [Option<f64>; 2],
+    effect: Option<f64>,
+}
+
+impl Row {
+    /// Whether the level is much the same, so that it is the tail that drifted.
+    fn is_of_the_tail(&self, ratio: f64) -> bool {
+        let Settings { median_ratio, delta, .. } = Settings::default();
+        let same = ratio <= median_ratio && ratio >= 1.0 / median_ratio && self.effect.is_none_or(|e| e.abs() < delta);
+        self.verdict == "drift" && same
+    }
 }
 
 struct Rows(Vec<Row>);
@@ -150,9 +169,11 @@ impl Rows {
                     .map(|name| texts(&b, name));
             let (agent, stratum, metric, verdict) = (agent?, stratum?, metric?, verdict?);
             let (direction, family, kind, unit, change) = (direction?, family?, kind?, unit?, change?);
-            let [base, cur, ratio, lo, hi, p] =
-                ["base_median", "cur_median", "ratio", "ci_lo", "ci_hi", "p_adj"].map(|name| doubles(&b, name));
+            let [base, cur, ratio, lo, hi, p, p95_base, p95_cur] =
+                ["base_median", "cur_median", "ratio", "ci_lo", "ci_hi", "p_adj", "p95_base", "p95_cur"]
+                    .map(|name| doubles(&b, name));
             let (base, cur, ratio, lo, hi, p) = (base?, cur?, ratio?, lo?, hi?, p?);
+            let (p95_base, p95_cur, effect) = (p95_base?, p95_cur?, doubles(&b, "effect")?);
             let (worse, n_base, n_cur) = (flags(&b, "worse")?, ints(&b, "n_base")?, ints(&b, "n_cur")?);
             rows.extend((0..b.num_rows()).map(|i| Row {
                 of: (agent[i].clone(), stratum[i].clone(), metric[i].clone().unwrap_or_default()),
@@ -168,6 +189,8 @@ impl Rows {
                 runs: [n_base[i].unwrap_or(0), n_cur[i].unwrap_or(0)],
                 change_at: change[i].clone(),
                 p_adj: p[i],
+                p95: [p95_base[i], p95_cur[i]],
+                effect: effect[i],
             }));
         }
         Ok(Rows(rows))
@@ -186,8 +209,11 @@ impl Rows {
     }
 }
 
+/// How runs without an agent are shown, and asked for.
+const NO_AGENT: &str = "(no agent)";
+
 fn agent(name: Option<&str>) -> String {
-    name.map_or_else(|| "(no agent)".to_owned(), printable)
+    name.map_or_else(|| NO_AGENT.to_owned(), |name| cut(&printable(name), 40))
 }
 
 /// How to exit, with a line on what decided.
@@ -228,7 +254,7 @@ fn gate(rows: &Rows, what: FailOn, require_power: bool) -> Result<u8> {
 pub(super) async fn show(engine: &Engine, asked: &Asked, all: bool, look: Look, out: &mut impl Write) -> Result<()> {
     let rows = Rows::read(engine, asked).await?;
     let mut write = |text: &str| out.write_all(text.as_bytes()).map_err(output_error);
-    for line in summary(&rows, asked) {
+    for line in summary(&rows, asked).into_iter().chain(empty_side(&rows)) {
         write(&look.paint(Paint::Total, &folded(&line, look.width, 2)))?;
     }
     let shown: Vec<&Row> = rows.0.iter().filter(|r| all || r.verdict == "drift").collect();
@@ -251,22 +277,44 @@ fn summary(rows: &Rows, asked: &Asked) -> [String; 2] {
     let drifted = Rows::agents(rows.of("drift"));
     let worse = rows.of("drift").filter(|r| r.worse == Some(true)).count();
     let found = match drifted.len() {
-        0 if rows.0.is_empty() => "Nothing to compare.".to_owned(),
-        0 => format!("No drift in {of} agent{}.", if of == 1 { "" } else { "s" }),
-        n => format!(
-            "{n} of {of} agents drifted: {}; {} of {} metrics for the worse.",
-            drifted.join(", "),
-            worse,
-            rows.of("drift").count()
-        ),
+        0 if rows.0.is_empty() => match &asked.agent {
+            Some(name) => format!("Nothing to compare: no such runs of an agent {}.", agent(Some(name))),
+            None => "Nothing to compare: no such runs.".to_owned(),
+        },
+        0 if rows.of("no_drift").next().is_none() => "Nothing could be judged.".to_owned(),
+        0 => {
+            let judged = Rows::agents(rows.of("no_drift")).len();
+            let agents = if judged == of { grouped(of as i64) } else { format!("{judged} of {of}") };
+            format!("No drift in {agents} agent{}.", if of == 1 { "" } else { "s" })
+        }
+        n => {
+            let (more, metrics) = (drifted.len().saturating_sub(8), rows.of("drift").count());
+            let mut names: Vec<String> = drifted.into_iter().take(8).collect();
+            names.extend((more > 0).then(|| format!("{more} more")));
+            let names = names.join(", ");
+            let metrics = format!("{worse} of {metrics} metric{}", if metrics == 1 { "" } else { "s" });
+            format!("{n} of {of} agent{} drifted: {names}; {metrics} for the worse.", if of == 1 { "" } else { "s" })
+        }
     };
     [format!("{current} against {base}."), found]
+}
+
+/// A side without runs is hardly what was meant.
+fn empty_side(rows: &Rows) -> Option<String> {
+    let has_runs = |side: usize| rows.0.iter().any(|r| r.runs[side] > 0);
+    match (has_runs(0), has_runs(1)) {
+        _ if rows.0.is_empty() => None,
+        (false, _) => Some("The baseline has no runs.".to_owned()),
+        (_, false) => Some("The current side has no runs.".to_owned()),
+        _ => None,
+    }
 }
 
 fn too_few(rows: &Rows) -> Option<String> {
     let mut agents: Vec<(String, [i64; 2])> = Vec::new();
     for row in rows.of("insufficient").filter(|r| r.of.2 == "steps") {
-        agents.push((agent(row.of.0.as_deref()), row.runs));
+        let within = row.of.1.as_deref().map(|s| format!(" within {}", cut(&printable(s), 24))).unwrap_or_default();
+        agents.push((format!("{}{within}", agent(row.of.0.as_deref())), row.runs));
     }
     let others = rows.of("insufficient").filter(|r| r.family == "primary").count();
     if others == 0 {
@@ -277,7 +325,7 @@ fn too_few(rows: &Rows) -> Option<String> {
     let mut told: Vec<String> = told.collect();
     told.extend((more > 0).then(|| format!("{more} more")));
     let told = if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) };
-    Some(format!("Too few runs to say of {others} metrics{told}."))
+    Some(format!("Too few runs to say of {} metrics{told}.", grouped(others as i64)))
 }
 
 /// The distributions of both sides.
@@ -303,7 +351,9 @@ impl Bins {
     /// Of numbers, how many current runs lie in each tenth of the base.
     fn drawn(&self, row: &Row) -> String {
         const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-        let Some(bins) = self.0.get(&row.of).filter(|_| row.kind == "numeric") else { return String::new() };
+        let Some(bins) = self.0.get(&row.of).filter(|_| row.kind == "numeric" && row.runs[0] > 0) else {
+            return String::new();
+        };
         let most = bins.iter().map(|(_, _, current)| *current).fold(0.0, f64::max);
         let bar = |share: f64| BARS[((share / most * 7.0).round() as usize).min(7)];
         bins.iter().map(|(_, _, current)| if most > 0.0 { bar(*current) } else { ' ' }).collect()
@@ -328,6 +378,7 @@ fn value(row: &Row, value: Option<f64>) -> String {
             let pico = (value * 1e12).round() as i128;
             dollars(pico, decimals([pico].into_iter()), false)
         }
+        _ if value.abs() >= 1e15 => format!("{value:.3e}"),
         _ if value.abs() >= 100.0 => grouped(value.round() as i64),
         _ if value.fract() == 0.0 => format!("{value}"),
         _ => format!("{value:.2}"),
@@ -337,6 +388,10 @@ fn value(row: &Row, value: Option<f64>) -> String {
 fn change(row: &Row, bins: &Bins) -> String {
     match (&*row.kind, row.medians, row.ratio) {
         ("binary", [Some(base), Some(current)], _) => format!("{:+.1} points", (current - base) * 100.0),
+        (_, _, Some(ratio)) if row.is_of_the_tail(ratio) => {
+            let [base, current] = row.p95.map(|p95| value(row, p95));
+            format!("95th percentile {base} → {current}")
+        }
         (_, _, Some(ratio)) => match row.interval {
             Some((lo, hi)) => format!("× {ratio:.2} [{lo:.2}–{hi:.2}]"),
             None => format!("× {ratio:.2}"),

@@ -63,19 +63,21 @@ fn source(args: &LoopsArgs) -> String {
     }
 }
 
+/// Whether findings that are no loops are listed too.
+fn lists_info(args: &LoopsArgs) -> bool {
+    args.all || args.kind.is_some()
+}
+
 fn conditions(args: &LoopsArgs) -> String {
     let text = |t: &str| format!("'{}'", t.replace('\'', "''"));
     let mut conditions = Vec::new();
-    if !args.all && args.kind.is_none() {
-        conditions.push(NOT_INFO.to_owned());
-    }
     conditions.extend(args.kind.as_deref().map(|k| format!("kind = {}", text(k))));
     conditions.extend(args.agent.as_deref().map(|a| format!("agent_name = {}", text(a))));
     if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
 }
 
 /// Leaves out what is no loop.
-pub(super) const NOT_INFO: &str = "severity <> 'info'";
+const NOT_INFO: &str = "severity <> 'info'";
 
 /// The worst first.
 const ORDER: &str = "CASE severity WHEN 'high' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, wasted_cost_usd DESC NULLS LAST, \
@@ -83,7 +85,8 @@ const ORDER: &str = "CASE severity WHEN 'high' THEN 0 WHEN 'warning' THEN 1 ELSE
 
 fn all(args: &LoopsArgs) -> String {
     let top = args.top.filter(|n| *n > 0).map(|n| format!(" LIMIT {n}")).unwrap_or_default();
-    format!("SELECT * FROM {} WHERE {} ORDER BY {ORDER}{top}", source(args), conditions(args))
+    let listed = if lists_info(args) { "true" } else { NOT_INFO };
+    format!("SELECT * FROM {} WHERE {} AND {listed} ORDER BY {ORDER}{top}", source(args), conditions(args))
 }
 
 /// What was found in one line, and the worst as a table.
@@ -92,33 +95,35 @@ async fn show(engine: &Engine, args: &LoopsArgs, look: Look, out: &mut impl Writ
         0 => usize::MAX,
         n => n,
     };
-    show_worst(engine, &source(args), &conditions(args), top, look, out).await
+    show_worst(engine, &source(args), (&conditions(args), lists_info(args)), top, look, out).await
 }
 
-/// Shows the worst loops, as other verbs do too.
+/// Shows the worst loops, as other verbs do too: which, and whether findings that are no loops are listed.
 pub(super) async fn show_worst(
     engine: &Engine,
     from: &str,
-    conditions: &str,
+    (conditions, lists_info): (&str, bool),
     top: usize,
     look: Look,
     out: &mut impl Write,
 ) -> Result<()> {
     let found = Found::read(engine, from, conditions).await?;
-    let line = found.line();
+    let line = found.line(lists_info);
     write!(out, "{}", look.paint(Paint::Total, &folded(&line, look.width, 2))).map_err(output_error)?;
-    if found.loops == 0 {
+    let listed = found.loops + if lists_info { found.info } else { 0 };
+    if listed == 0 {
         return Ok(());
     }
     let limit = if top == usize::MAX { String::new() } else { format!("LIMIT {top}") };
-    let sql = format!("SELECT * FROM {from} WHERE {conditions} ORDER BY {ORDER} {limit}");
+    let which = if lists_info { "true" } else { NOT_INFO };
+    let sql = format!("SELECT * FROM {from} WHERE {conditions} AND {which} ORDER BY {ORDER} {limit}");
     let mut table = Table::default();
     for b in engine.sql(&sql).await?.collect().await? {
         table.add(&b)?;
     }
     write!(out, "{}", table.draw(look)).map_err(output_error)?;
-    if found.loops > top as i64 {
-        writeln!(out, "{} more; --top 0 shows all", grouped(found.loops - top as i64)).map_err(output_error)?;
+    if listed > i64::try_from(top).unwrap_or(i64::MAX) {
+        writeln!(out, "{} more; --top 0 shows all", grouped(listed - top as i64)).map_err(output_error)?;
     }
     Ok(())
 }
@@ -248,31 +253,31 @@ struct Found {
     usd: Option<i128>,
     complete: bool,
     of_usd: Option<i128>,
-    hidden: i64,
+    /// Findings that are no loops.
+    info: i64,
 }
 
 impl Found {
     async fn read(engine: &Engine, from: &str, conditions: &str) -> Result<Found> {
-        // Of those that were asked for by name none is hidden.
-        let hidden = if conditions.contains(NOT_INFO) { "true" } else { "false" };
+        let loops = format!("{conditions} AND {NOT_INFO}");
         let sql = format!(
-            "SELECT count(*) FILTER (WHERE {conditions}) AS loops, \
-             count(DISTINCT CASE WHEN {conditions} THEN trace_id END) AS runs, \
-             (SELECT count(*) FROM runs) AS of_runs, sum(wasted_tokens) FILTER (WHERE {conditions}) AS tokens, \
-             CAST(sum(wasted_cost_usd) FILTER (WHERE {conditions}) AS DECIMAL(38, 12)) AS usd, \
-             coalesce(bool_and(cost_complete) FILTER (WHERE {conditions}), true) AS complete, \
+            "SELECT count(*) FILTER (WHERE {loops}) AS loops, \
+             count(DISTINCT CASE WHEN {loops} THEN trace_id END) AS runs, \
+             (SELECT count(*) FROM runs) AS of_runs, sum(wasted_tokens) FILTER (WHERE {loops}) AS tokens, \
+             CAST(sum(wasted_cost_usd) FILTER (WHERE {loops}) AS DECIMAL(38, 12)) AS usd, \
+             coalesce(bool_and(cost_complete) FILTER (WHERE {loops}), true) AS complete, \
              (SELECT CAST(sum(cost_usd) AS DECIMAL(38, 12)) FROM cost_per_run) AS of_usd, \
-             count(*) FILTER (WHERE severity = 'info' AND {hidden}) AS hidden FROM {from}"
+             count(*) FILTER (WHERE {conditions} AND severity = 'info') AS info FROM {from}"
         );
         let batches: Vec<RecordBatch> = engine.sql(&sql).await?.collect().await?;
         let mut found =
-            Found { loops: 0, runs: 0, of_runs: 0, tokens: None, usd: None, complete: true, of_usd: None, hidden: 0 };
+            Found { loops: 0, runs: 0, of_runs: 0, tokens: None, usd: None, complete: true, of_usd: None, info: 0 };
         for b in batches.iter().filter(|b| b.num_rows() > 0) {
             let int = |name: &str| Ok::<_, QueryError>(ints(b, name)?[0].unwrap_or(0));
             found.loops = int("loops")?;
             found.runs = int("runs")?;
             found.of_runs = int("of_runs")?;
-            found.hidden = int("hidden")?;
+            found.info = int("info")?;
             found.tokens = ints(b, "tokens")?[0];
             found.usd = usd(b, "usd")?[0];
             found.of_usd = usd(b, "of_usd")?[0];
@@ -281,10 +286,11 @@ impl Found {
         Ok(found)
     }
 
-    fn line(&self) -> String {
+    fn line(&self, lists_info: bool) -> String {
         let of = |n: i64, one: &str| format!("{} {one}{}", grouped(n), if n == 1 { "" } else { "s" });
-        let hidden = match self.hidden {
+        let hidden = match self.info {
             0 => String::new(),
+            n if lists_info => format!(" {} for information only, no loops.", of(n, "finding")),
             n => format!(" {} for information only (--all).", of(n, "finding")),
         };
         if self.loops == 0 {

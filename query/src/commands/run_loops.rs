@@ -1,6 +1,6 @@
 //! The steps of one run, with its loops as blocks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
 use spanfile_query::{Engine, Result};
@@ -51,14 +51,15 @@ pub(super) async fn show(engine: &Engine, run: &str, loops: &str, look: Look, ou
     let mut found = loops_of(engine, &run, loops).await?;
     let spans = loops.replacen("loops", "loop_spans", 1);
     let mut members: HashMap<(i64, i64), (i64, i64)> = HashMap::new();
+    let places: HashMap<i64, usize> = found.iter().enumerate().map(|(at, l)| (l.number, at)).collect();
     let sql = format!("SELECT loop_number, repetition, seq, call_index FROM {spans} WHERE trace_id = '{run}'");
     for b in engine.sql(&sql).await?.collect().await? {
         let [number, repetition, seq, call] = [0, 1, 2, 3].map(|i| ints(&b, b.schema().field(i).name()));
         for (((number, repetition), seq), call) in number?.into_iter().zip(repetition?).zip(seq?).zip(call?) {
             let (Some(number), Some(repetition), Some(seq)) = (number, repetition, seq) else { continue };
             // Another process may have written between this statement and the one before.
-            if let Some(l) = found.iter_mut().find(|l| l.number == number) {
-                l.last = l.last.max(repetition);
+            if let Some(&at) = places.get(&number) {
+                found[at].last = found[at].last.max(repetition);
                 members.insert((seq, call.unwrap_or(-1)), (number, repetition));
             }
         }
@@ -166,44 +167,45 @@ fn draw(items: &[Item], loops: &[Loop], look: Look) -> String {
             ends.entry(number).or_insert((i, i)).1 = i;
         }
     }
-    let mut lanes: Vec<usize> = Vec::new();
+    let by_number: HashMap<i64, &Loop> = loops.iter().map(|l| (l.number, l)).collect();
+    // First and last of the loops of each lane, in order.
+    let mut lanes: Vec<Vec<(usize, usize)>> = Vec::new();
     let mut lane_of: HashMap<i64, usize> = HashMap::new();
     for l in loops {
         let Some(&(first, last)) = ends.get(&l.number) else { continue };
-        let lane = lanes.iter().position(|end| *end < first).unwrap_or(lanes.len());
+        let free = |lane: &Vec<(usize, usize)>| lane.last().is_none_or(|(_, end)| *end < first);
+        let lane = lanes.iter().position(free).unwrap_or(lanes.len());
         if lane == lanes.len() {
-            lanes.push(last);
+            lanes.push(Vec::new());
         }
-        lanes[lane] = last;
+        lanes[lane].push((first, last));
         lane_of.insert(l.number, lane);
     }
     let gutter = |i: usize, own: Option<(i64, char)>| -> String {
-        let mut marks = vec![' '; lanes.len()];
-        for (number, (first, last)) in &ends {
-            if (*first..=*last).contains(&i) {
-                marks[lane_of[number]] = '┊';
-            }
-        }
+        let goes_on = |lane: &Vec<(usize, usize)>| {
+            let begun = lane.partition_point(|(first, _)| *first <= i);
+            begun > 0 && lane[begun - 1].1 >= i
+        };
+        let mut marks: Vec<char> = lanes.iter().map(|lane| if goes_on(lane) { '┊' } else { ' ' }).collect();
         if let Some((number, mark)) = own {
             marks[lane_of[&number]] = mark;
         }
         marks.into_iter().collect()
     };
     let agents = items.iter().map(|i| i.agent.chars().count()).max().unwrap_or(0).min(AGENT);
-    let hidden = hidden(items, loops);
-    let mut counted = Vec::new();
+    let hidden = hidden(items, &by_number);
+    let mut counted = HashSet::new();
     let mut out = String::new();
     let mut i = 0;
     while i < items.len() {
         let item = &items[i];
         let number = item.of.map(|(number, _)| number);
-        let own = loops.iter().find(|l| Some(l.number) == number);
+        let own = number.and_then(|number| by_number.get(&number)).copied();
         if hidden[i] {
             let until = (i..items.len()).find(|&n| !hidden[n] || items[n].of.map(|o| o.0) != number);
             let until = until.unwrap_or(items.len());
             // Said once, also where steps of others lie between.
-            let again = counted.contains(&number) && number.is_some();
-            counted.push(number);
+            let again = !counted.insert(number) && number.is_some();
             let text = match own {
                 Some(_) if again => "…".to_owned(),
                 Some(l) => format!("… {} more times", grouped(l.last - DRAWN - 1)),
@@ -274,12 +276,12 @@ fn waste(l: &Loop) -> String {
 }
 
 /// What is counted, not drawn: periods in the middle of loops, and steps far from any.
-fn hidden(items: &[Item], loops: &[Loop]) -> Vec<bool> {
+fn hidden(items: &[Item], loops: &HashMap<i64, &Loop>) -> Vec<bool> {
     let mut hidden: Vec<bool> = items
         .iter()
         .map(|item| {
             let Some((number, repetition)) = item.of else { return false };
-            let last = loops.iter().find(|l| l.number == number).map_or(0, |l| l.last);
+            let last = loops.get(&number).map_or(0, |l| l.last);
             // A single period is drawn rather than counted.
             last > DRAWN + 2 && repetition > DRAWN && repetition < last
         })

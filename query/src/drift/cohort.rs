@@ -99,7 +99,7 @@ fn rule(text: &str, parameter: &str) -> Result<Rule> {
     {
         let (from, until) = (moment(from, parameter)?, moment(until, parameter)?);
         if from >= until {
-            return plan_err!("{parameter}: {text} ends before it begins");
+            return plan_err!("{parameter}: {text} has no time in it; the second moment is not part of it");
         }
         return Ok(Rule::Between(Some(from), Some(until)));
     }
@@ -112,9 +112,9 @@ fn rule(text: &str, parameter: &str) -> Result<Rule> {
     }
 }
 
-/// `7 days` in nanoseconds.
+/// `7 days` in nanoseconds; one where no number is given.
 fn duration(text: &str) -> Option<i64> {
-    let (number, unit) = text.split_once(char::is_whitespace)?;
+    let (number, unit) = text.split_once(char::is_whitespace).unwrap_or(("1", text));
     let unit = match unit.trim().to_lowercase().trim_end_matches('s') {
         "hour" => HOUR_NS,
         "day" => 24 * HOUR_NS,
@@ -141,11 +141,12 @@ fn moment(text: &str, parameter: &str) -> Result<i64> {
 fn named(text: &str) -> Option<String> {
     let (word, value) = text.split_once(char::is_whitespace)?;
     let value = value.trim();
-    let value = match value.strip_prefix('\'').and_then(|v| v.strip_suffix('\'')) {
+    let quoted = |q: char| value.strip_prefix(q).and_then(|v| v.strip_suffix(q)).filter(|v| !v.is_empty());
+    let value = match quoted('\'').map(|v| v.replace("\'\'", "\'")).or_else(|| quoted('"').map(str::to_owned)) {
         Some(quoted) => quoted,
         // Anything else is a condition that begins with a column.
-        None if value.contains(|c: char| c.is_whitespace() || "=<>!()'".contains(c)) => return None,
-        None => value,
+        None if value.contains(|c: char| c.is_whitespace() || "=<>!();".contains(c)) => return None,
+        None => value.to_owned(),
     };
     let quoted = format!("'{}'", value.replace('\'', "''"));
     let word = word.to_lowercase();
@@ -174,7 +175,13 @@ impl Rule {
         }
     }
 
-    /// The condition in SQL, given the other side's rule and the start of the newest run.
+    /// Whether no run can be in both: then none are looked for.
+    pub(super) fn excludes(&self, other: &Rule) -> bool {
+        matches!((self, other), (Rule::Previous(_), _) | (_, Rule::Previous(_)))
+    }
+
+    /// The condition in SQL, given the other side's rule and the start of the newest run. Of the runs that are left by the
+    /// other side, all: those that it has are left out when they are read.
     pub(super) fn condition(&self, other: &Rule, newest: i64) -> Result<String> {
         let time = |(from, until): (Option<i64>, Option<i64>)| {
             let bounds = [
@@ -185,12 +192,8 @@ impl Rule {
             if bounds.is_empty() { "true".to_owned() } else { bounds.join(" AND ") }
         };
         Ok(match self {
-            Rule::All => "true".to_owned(),
-            Rule::Condition(text) => format!("coalesce(({text}\n), false)"),
-            Rule::Others => match other {
-                Rule::Others => return plan_err!("one of baseline and current must say which runs it has"),
-                other => format!("NOT ({})", other.condition(&Rule::All, newest)?),
-            },
+            Rule::All | Rule::Others => "true".to_owned(),
+            Rule::Condition(text) => format!("({text}\n)"),
             Rule::Previous(span) => match other.window(newest) {
                 Some((Some(from), _)) => time((Some(from.saturating_sub(*span)), Some(from))),
                 _ => return plan_err!("'previous' needs a current side that begins at a time, such as 'last 7 days'"),
@@ -254,6 +257,13 @@ mod tests {
         assert_eq!(parsed("since 1970-01-02"), Rule::Between(Some(DAY), None));
         assert_eq!(parsed("1970-01-02..1970-01-02T12:00:00Z"), Rule::Between(Some(DAY), Some(DAY + DAY / 2)));
         assert_eq!(parsed("version v2"), Rule::Condition("agent_version = 'v2'".into()));
+        assert_eq!(parsed("last week"), Rule::Last(7 * DAY));
+        for quoted in ["version \"v2\"", "version 'v2'", "VERSION v2"] {
+            assert_eq!(parsed(quoted), Rule::Condition("agent_version = 'v2'".into()));
+        }
+        for quoted in ["user o'neil", "user 'o''neil'"] {
+            assert_eq!(parsed(quoted), Rule::Condition("user_id = 'o''neil'".into()));
+        }
         assert_eq!(parsed("workflow 'two words'"), Rule::Condition("workflow_name = 'two words'".into()));
     }
 
@@ -271,7 +281,8 @@ mod tests {
             ("last 0 days", "no cohort"),
             ("last seven days", "no cohort"),
             ("since yesterday", "no date"),
-            ("2026-02-01..2026-01-01", "ends before it begins"),
+            ("2026-02-01..2026-01-01", "no time in it"),
+            ("2026-02-01..2026-02-01", "no time in it"),
             ("a = 1) OR (true", "no cohort"),
             ("file old", "no file is attached as old"),
             ("", "no cohort"),

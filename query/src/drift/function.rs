@@ -48,7 +48,7 @@ impl Function {
         match args.get(at) {
             None => Ok(None),
             Some(Expr::Literal(value, _)) => Ok(Some(value).filter(|v| !v.is_null())),
-            Some(other) => plan_err!("{} takes constants, not {other}", self.table.name()),
+            Some(other) => plan_err!("it takes constants, not {other}"),
         }
     }
 
@@ -57,7 +57,7 @@ impl Function {
             None => Ok(None),
             Some(value) => match value.try_as_str() {
                 Some(Some(text)) => Ok(Some(text)),
-                _ => plan_err!("{}: {value} is no text", self.table.name()),
+                _ => plan_err!("{value} is no text"),
             },
         }
     }
@@ -66,7 +66,7 @@ impl Function {
         let Some(value) = self.constant(args, at)? else { return Ok(None) };
         match value.cast_to(&DataType::Float64) {
             Ok(ScalarValue::Float64(number)) => Ok(number),
-            _ => plan_err!("{}: {value} is no number", self.table.name()),
+            _ => plan_err!("{value} is no number"),
         }
     }
 
@@ -82,20 +82,20 @@ impl Function {
         let mut settings = Settings::default();
         if let Some(alpha) = self.number(args, 3)? {
             if !(alpha > 0.0 && alpha < 1.0) {
-                return plan_err!("{}: alpha is between 0 and 1, not {alpha}", self.table.name());
+                return plan_err!("alpha is between 0 and 1, not {alpha}");
             }
             settings.alpha = alpha;
         }
         if let Some(runs) = self.number(args, 4)? {
             if !(runs >= 1.0 && runs.fract() == 0.0 && runs <= f64::from(u32::MAX)) {
-                return plan_err!("{}: min_runs is a whole number from 1 on, not {runs}", self.table.name());
+                return plan_err!("min_runs is a whole number from 1 on, not {runs}");
             }
             settings.min_runs = runs as usize;
         }
         settings.secondary = match self.constant(args, 6)? {
             None => false,
             Some(ScalarValue::Boolean(Some(secondary))) => *secondary,
-            Some(other) => return plan_err!("{}: secondary is true or false, not {other}", self.table.name()),
+            Some(other) => return plan_err!("secondary is true or false, not {other}"),
         };
         let lower_is_better = self.text(args, 5)?.unwrap_or_default();
         let lower_is_better = lower_is_better.split(',').map(|name| name.trim().to_owned()).filter(|n| !n.is_empty());
@@ -108,9 +108,10 @@ impl TableFunctionImpl for Function {
         if args.exprs().len() > 7 {
             return plan_err!("{}: too many arguments; expected {}", self.table.name(), usage(self.table.name()));
         }
-        let question = self
-            .question(args.exprs())
-            .map_err(|e| DataFusionError::Plan(format!("{}: {}", self.table.name(), e.strip_backtrace())))?;
+        let question = self.question(args.exprs()).map_err(|e| match e {
+            DataFusionError::Plan(why) => DataFusionError::Plan(format!("{}: {why}", self.table.name())),
+            other => other,
+        })?;
         Ok(Arc::new(DriftProvider::new(self.table, question, Arc::clone(&self.database))))
     }
 }

@@ -1,7 +1,7 @@
 //! Rows of `agent_runs` as runs to compare.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Formatter;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use datafusion::common::{DataFusionError, Result, exec_datafusion_err, exec_err}
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use spanfile::drift::{Facts, Runs, Side};
 
-/// Columns that a comparison needs; `base`, `current` and `stratum` are put beside them.
+/// Columns that a comparison needs; `stratum` is put beside them.
 pub(super) const COLUMNS: &str = "trace_id, agent_name, agent_version, outcome, start_time, steps, llm_calls, \
     tool_calls, input_tokens, output_tokens, cache_read_tokens, cost_usd, cost_complete, duration_ns, errors, retries, \
     loops, models, tools";
@@ -54,9 +54,112 @@ fn int(values: &Int64Array, row: usize) -> Option<i64> {
     values.is_valid(row).then(|| values.value(row))
 }
 
-/// Adds the rows of a batch, with what only secondary metrics need where they are wanted; returns how many are on both
-/// sides.
-pub(super) fn add(batch: RecordBatch, scores: &Scores, secondary: bool, runs: &mut Runs) -> Result<usize> {
+/// What only the steps of a run tell of an agent.
+#[derive(Debug, Default)]
+pub(super) struct Details {
+    ttft_ns: (f64, u64),
+    pairs: HashMap<(Arc<str>, Arc<str>), u64>,
+    reasons: HashMap<String, u64>,
+    last_tool: Option<Arc<str>>,
+}
+
+/// By run and agent.
+pub(super) type Detailed = HashMap<(Box<str>, Option<Box<str>>), Details>;
+
+/// Adds LLM and tool calls, those of a run in order.
+pub(super) fn add_steps(
+    batch: RecordBatch,
+    tools: &mut HashMap<String, Arc<str>>,
+    details: &mut Detailed,
+) -> Result<()> {
+    let c = Columns(batch);
+    let [trace, agent, tool, reasons] =
+        ["trace_id", "run_agent", "tool_name", "finish_reasons"].map(|name| c.text(name));
+    let (trace, agent, tool, reasons) = (trace?, agent?, tool?, reasons?);
+    let ttft = c.double("ttft_ns")?;
+    for row in 0..c.0.num_rows() {
+        let Some(trace) = at(&trace, row) else { continue };
+        let of = details.entry((trace.into(), at(&agent, row).map(Into::into))).or_default();
+        if let Some(tool) = at(&tool, row) {
+            let tool = Arc::clone(tools.entry(tool.to_owned()).or_insert_with(|| tool.into()));
+            if let Some(before) = of.last_tool.replace(Arc::clone(&tool)) {
+                *of.pairs.entry((before, tool)).or_default() += 1;
+            }
+        }
+        if ttft.is_valid(row) {
+            of.ttft_ns = (of.ttft_ns.0 + ttft.value(row), of.ttft_ns.1 + 1);
+        }
+        if let Some(list) = at(&reasons, row) {
+            let list: Vec<String> = serde_json::from_str(list).map_err(|e| DataFusionError::External(Box::new(e)))?;
+            list.into_iter().for_each(|reason| *of.reasons.entry(reason).or_default() += 1);
+        }
+    }
+    Ok(())
+}
+
+impl Details {
+    fn ttft_ns(&self) -> Option<f64> {
+        (self.ttft_ns.1 > 0).then(|| self.ttft_ns.0 / self.ttft_ns.1 as f64)
+    }
+
+    fn pairs(&self) -> Vec<(Cow<'_, str>, u64)> {
+        self.pairs.iter().map(|((a, b), n)| (Cow::Owned(format!("{a} > {b}")), *n)).collect()
+    }
+
+    fn reasons(&self) -> Vec<(Cow<'_, str>, u64)> {
+        self.reasons.iter().map(|(reason, n)| (Cow::Borrowed(reason.as_str()), *n)).collect()
+    }
+}
+
+/// Which runs were read, so that none is on both sides.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    agents: HashMap<String, u32>,
+    runs: HashSet<(u128, u32)>,
+}
+
+/// What to do with runs that the other side has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Other {
+    /// There are none, or they are other runs for being in another file.
+    Ignored,
+    /// This is the side that is read first.
+    Remembered,
+    /// They are counted, and refused.
+    Counted,
+    /// They are left out.
+    LeftOut,
+}
+
+impl Seen {
+    /// Whether the run is new.
+    fn see(&mut self, trace: Option<&str>, agent: Option<&str>) -> bool {
+        let Some(trace) = trace.and_then(|t| u128::from_str_radix(t, 16).ok()) else { return true };
+        let next = self.agents.len() as u32 + 1;
+        let agent = match agent {
+            None => 0,
+            Some(name) => match self.agents.get(name) {
+                Some(number) => *number,
+                None => *self.agents.entry(name.to_owned()).or_insert(next),
+            },
+        };
+        self.runs.insert((trace, agent))
+    }
+}
+
+/// How the rows of a side are taken.
+pub(super) struct Taken<'t> {
+    pub(super) side: Side,
+    pub(super) scores: &'t Scores,
+    /// What secondary metrics need; nothing where they are not wanted.
+    pub(super) details: Option<&'t Detailed>,
+    pub(super) other: Other,
+    pub(super) seen: &'t mut Seen,
+}
+
+/// Adds the rows of a batch; returns how many are on both sides.
+pub(super) fn add(batch: RecordBatch, taken: &mut Taken<'_>, runs: &mut Runs) -> Result<usize> {
+    let Taken { side, scores, details, .. } = *taken;
     let c = Columns(batch);
     let [trace, agent, version, outcome, models, tools, stratum] =
         ["trace_id", "agent_name", "agent_version", "outcome", "models", "tools", "stratum"].map(|name| c.text(name));
@@ -70,24 +173,30 @@ pub(super) fn add(batch: RecordBatch, scores: &Scores, secondary: bool, runs: &m
     let [steps, tool_calls, duration, cost] =
         ["steps", "tool_calls", "duration_ns", "cost_usd"].map(|name| c.double(name));
     let (steps, tool_calls, duration, cost) = (steps?, tool_calls?, duration?, cost?);
-    let (complete, base, current) = (c.flag("cost_complete")?, c.flag("base")?, c.flag("current")?);
+    let complete = c.flag("cost_complete")?;
     let mut both = 0;
     for row in 0..c.0.num_rows() {
         let yes = |flags: &BooleanArray| flags.is_valid(row) && flags.value(row);
-        let side = match (yes(&base), yes(&current)) {
-            (true, false) => Side::Base,
-            (false, true) => Side::Current,
-            (false, false) => continue,
-            (true, true) => {
-                both += 1;
-                continue;
+        if taken.other != Other::Ignored && !taken.seen.see(at(&trace, row), at(&agent, row)) {
+            match taken.other {
+                Other::LeftOut => continue,
+                // A run that several files hold is there as often as they do.
+                Other::Remembered => {}
+                _ => {
+                    both += 1;
+                    continue;
+                }
             }
-        };
+        }
         let Some(start_time) = int(&start, row) else { continue };
         let double = |values: &Float64Array| values.is_valid(row).then(|| values.value(row));
         let number = |values: &Int64Array| int(values, row).map(|n| n as f64);
         let share = |part: Option<f64>, of: Option<f64>| Some(part? / of.filter(|of| *of > 0.0)?);
         let any = |values: &Int64Array| int(values, row).map(|n| n > 0);
+        let detail = match (details, at(&trace, row)) {
+            (Some(details), Some(trace)) => details.get(&(trace.into(), at(&agent, row).map(Into::into))),
+            _ => None,
+        };
         runs.push(&Facts {
             side,
             agent: at(&agent, row),
@@ -104,6 +213,7 @@ pub(super) fn add(batch: RecordBatch, scores: &Scores, secondary: bool, runs: &m
                 double(&duration),
                 share(number(&output), number(&llm)),
                 share(number(&cached), number(&input)),
+                detail.and_then(Details::ttft_ns),
             ],
             flags: [
                 any(&errors),
@@ -115,7 +225,12 @@ pub(super) fn add(batch: RecordBatch, scores: &Scores, secondary: bool, runs: &m
                     _ => None,
                 },
             ],
-            mixes: [counts(at(&tools, row))?, counts(at(&models, row).filter(|_| secondary))?],
+            mixes: [
+                counts(at(&tools, row))?,
+                counts(at(&models, row).filter(|_| details.is_some()))?,
+                detail.map(Details::pairs).unwrap_or_default(),
+                detail.map(Details::reasons).unwrap_or_default(),
+            ],
             version: at(&version, row),
             scores: at(&trace, row).and_then(|id| scores.get(id)).map_or(&[][..], Vec::as_slice),
         });

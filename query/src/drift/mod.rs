@@ -13,7 +13,7 @@ mod cohort;
 mod function;
 mod gather;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,20 +21,22 @@ use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result, exec_datafusion_err};
+use datafusion::common::{DataFusionError, Result, SchemaError, exec_datafusion_err, exec_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{ExecutionPlan, collect, execute_stream};
-use futures::{StreamExt, TryStreamExt, stream};
-use spanfile::drift::{Agents, Runs, Settings, detail_rows, drift_rows, point_rows, worst_first};
+use futures::{TryStreamExt, stream};
+use spanfile::drift::{Agents, Runs, Settings, Side, worst_first};
+use spanfile::drifted::{detail_rows, drift_rows, point_rows};
 use spanfile::schema::{Column, DRIFT, DRIFT_DETAIL, DRIFT_POINTS};
 
 use crate::catalog::Database;
 use crate::provider::{sql_schema_of, to_sql};
-use cohort::{Cohort, stats_error};
+use cohort::{Cohort, Rule, stats_error};
 pub(crate) use function::{NAMES as FUNCTIONS, register};
+use gather::{Other, Taken};
 
 /// What is told of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,41 +137,72 @@ impl DriftProvider {
         Ok(newest.map_or(0, |b| b.column(0).as_primitive::<Int64Type>().value(0)))
     }
 
-    /// How the runs of a database are read: which of the sides it has, given their conditions.
-    async fn source(&self, database: &Database, sides: [Option<String>; 2], session: &dyn Session) -> Result<Source> {
-        let [base, current] = sides.map(|s| s.unwrap_or_else(|| "false".to_owned()));
-        let by = self.question.by.as_deref().unwrap_or("NULL");
-        let runs = format!(
-            "SELECT {columns}, base, current, stratum FROM (SELECT *, ({base}) AS base, ({current}) AS current, \
-             CAST(({by}\n) AS VARCHAR) AS stratum FROM agent_runs) WHERE base OR current",
-            columns = gather::COLUMNS
-        );
+    /// How the runs of one side are read.
+    async fn side(&self, side: Side, session: &dyn Session) -> Result<OneSide> {
+        let Question { base, current, by, .. } = &self.question;
+        let (cohort, other, parameter) = match side {
+            Side::Base => (base, current, "baseline"),
+            Side::Current => (current, base, "current"),
+        };
+        let of = |cohort: &Cohort| cohort.file.clone().unwrap_or_else(|| Arc::clone(&self.database));
+        let (database, of_other) = (of(cohort), of(other));
+        let same = Arc::ptr_eq(&database, &of_other);
+        // In another file, the newest run is another.
+        let newest = self.newest(&database, [cohort, if same { other } else { cohort }], session).await?;
+        let by = by.as_deref().unwrap_or("NULL");
+        let from = |stratum: &str, condition: &str| {
+            format!(
+                "SELECT {columns}, CAST(({stratum}\n) AS VARCHAR) AS stratum FROM agent_runs WHERE {condition}",
+                columns = gather::COLUMNS
+            )
+        };
+        let condition = cohort.rule.condition(&other.rule, newest)?;
+        // What is wrong is said of the parameter that it stands in.
+        if self.question.by.is_some() {
+            let strata = self.physical(&database, &from(by, "true"), session).await;
+            strata.map_err(|e| refused(self.table, "by", &e))?;
+        }
+        let runs = self.physical(&database, &from(by, &condition), session).await;
+        let runs = runs.map_err(|e| refused(self.table, parameter, &e))?;
+        let other = match (&cohort.rule, &other.rule) {
+            _ if !same => Other::Ignored,
+            (Rule::Others, _) => Other::LeftOut,
+            (rule, other) if rule.excludes(other) => Other::Ignored,
+            (_, Rule::Others) => Other::Remembered,
+            _ if side == Side::Base => Other::Remembered,
+            _ => Other::Counted,
+        };
         let scores =
             "SELECT trace_id, name, avg(value) AS value FROM scores WHERE value IS NOT NULL GROUP BY trace_id, name";
-        Ok(Source {
-            runs: self.physical(database, &runs, session).await?,
-            scores: self.physical(database, scores, session).await?,
+        let steps = "SELECT trace_id, run_agent, tool_name, finish_reasons, ttft_ns FROM spans \
+                     WHERE step IS NOT NULL AND kind IN ('llm', 'tool') ORDER BY trace_id, step";
+        Ok(OneSide {
+            side,
+            runs,
+            scores: self.physical(&database, scores, session).await?,
+            steps: match self.question.settings.secondary {
+                true => Some(self.physical(&database, steps, session).await?),
+                false => None,
+            },
+            other,
+            of_the_same: same,
         })
     }
+}
 
-    async fn sources(&self, session: &dyn Session) -> Result<Vec<Source>> {
-        let Question { base, current, .. } = &self.question;
-        let of = |cohort: &Cohort| cohort.file.clone().unwrap_or_else(|| Arc::clone(&self.database));
-        let (of_base, of_current) = (of(base), of(current));
-        if Arc::ptr_eq(&of_base, &of_current) {
-            let newest = self.newest(&of_base, [base, current], session).await?;
-            let sides = [base.rule.condition(&current.rule, newest)?, current.rule.condition(&base.rule, newest)?];
-            return Ok(vec![self.source(&of_base, sides.map(Some), session).await?]);
-        }
-        let newest_base = self.newest(&of_base, [base, base], session).await?;
-        let newest_current = self.newest(&of_current, [current, current], session).await?;
-        let base = base.rule.condition(&current.rule, newest_base)?;
-        let current = current.rule.condition(&self.question.base.rule, newest_current)?;
-        Ok(vec![
-            self.source(&of_base, [Some(base), None], session).await?,
-            self.source(&of_current, [None, Some(current)], session).await?,
-        ])
-    }
+/// An error of a parameter's text, without places in SQL that nobody wrote.
+fn refused(table: DriftTable, parameter: &str, e: &DataFusionError) -> DataFusionError {
+    let why = match e.find_root() {
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound { field, .. } => {
+                format!("there is no column {} in agent_runs; expected {}", field.flat_name(), cohort::FORMS)
+            }
+            other => other.to_string(),
+        },
+        other => other.strip_backtrace(),
+    };
+    let why = why.trim_start_matches("Error during planning: ");
+    DataFusionError::Plan(format!("{}: {parameter}: {}", table.name(), why.lines().next().unwrap_or(why)))
 }
 
 #[async_trait]
@@ -192,7 +225,7 @@ impl TableProvider for DriftProvider {
         let compared = Compared {
             table: self.table,
             schema: self.schema(),
-            sources: self.sources(session).await?,
+            sides: [self.side(Side::Base, session).await?, self.side(Side::Current, session).await?],
             question: self.question.clone(),
         };
         Ok(Arc::new(StreamingTableExec::try_new(
@@ -206,18 +239,24 @@ impl TableProvider for DriftProvider {
     }
 }
 
-/// Plans that read the runs of a database, and what was judged of them.
+/// Plans that read the runs of a side, and what was judged of them.
 #[derive(Debug, Clone)]
-struct Source {
+struct OneSide {
+    side: Side,
     runs: Arc<dyn ExecutionPlan>,
     scores: Arc<dyn ExecutionPlan>,
+    /// Calls in order, which only secondary metrics ask for.
+    steps: Option<Arc<dyn ExecutionPlan>>,
+    other: Other,
+    /// Whether both sides are of the same files.
+    of_the_same: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Compared {
     table: DriftTable,
     schema: SchemaRef,
-    sources: Vec<Source>,
+    sides: [OneSide; 2],
     question: Question,
 }
 
@@ -236,17 +275,29 @@ impl PartitionStream for Compared {
 impl Compared {
     async fn rows(self, context: Arc<TaskContext>) -> Result<RecordBatch> {
         let mut runs = Runs::new(self.question.lower_is_better.iter().cloned());
-        let mut both = 0;
-        for source in &self.sources {
-            let (mut names, mut scores) = (HashMap::new(), gather::Scores::new());
-            let mut read = execute_stream(Arc::clone(&source.scores), Arc::clone(&context))?;
+        let mut lower: BTreeMap<String, bool> = BTreeMap::new();
+        let (mut both, mut seen) = (0, gather::Seen::default());
+        let mut beside: Option<Beside> = None;
+        // What takes all others comes last.
+        let mut sides: Vec<&OneSide> = self.sides.iter().collect();
+        sides.sort_by_key(|side| matches!(side.other, Other::LeftOut | Other::Counted));
+        for side in sides {
+            let beside = match &mut beside {
+                Some(beside) if side.of_the_same => beside,
+                other => other.insert(side.beside(&context).await?),
+            };
+            let (scores, details) = (&beside.scores, beside.details.as_ref());
+            let mut taken = Taken { side: side.side, scores, details, other: side.other, seen: &mut seen };
+            let mut read = execute_stream(Arc::clone(&side.runs), Arc::clone(&context))?;
             while let Some(batch) = read.try_next().await? {
-                gather::add_scores(batch, &mut names, &mut scores)?;
+                both += gather::add(batch, &mut taken, &mut runs)?;
             }
-            let mut read = execute_stream(Arc::clone(&source.runs), Arc::clone(&context))?;
-            while let Some(batch) = read.next().await {
-                both += gather::add(batch?, &scores, self.question.settings.secondary, &mut runs)?;
+            for name in &self.question.lower_is_better {
+                lower.insert(name.clone(), beside.names.contains_key(name) || lower.get(name) == Some(&true));
             }
+        }
+        if let Some((name, _)) = lower.iter().find(|(_, known)| !**known) {
+            return exec_err!("{}: lower_is_better: there is no score {name}", self.table.name());
         }
         gather::check(both)?;
         let (table, settings) = (self.table, self.question.settings);
@@ -260,6 +311,32 @@ impl Compared {
             DriftTable::Detail => detail_rows(&each_agent(runs, &settings, Agents::detail).await?),
         };
         to_sql(&rows, &self.schema)
+    }
+}
+
+/// What lies beside the runs of a database.
+struct Beside {
+    names: HashMap<String, Arc<str>>,
+    scores: gather::Scores,
+    details: Option<gather::Detailed>,
+}
+
+impl OneSide {
+    async fn beside(&self, context: &Arc<TaskContext>) -> Result<Beside> {
+        let mut beside = Beside { names: HashMap::new(), scores: gather::Scores::new(), details: None };
+        let mut read = execute_stream(Arc::clone(&self.scores), Arc::clone(context))?;
+        while let Some(batch) = read.try_next().await? {
+            gather::add_scores(batch, &mut beside.names, &mut beside.scores)?;
+        }
+        if let Some(steps) = &self.steps {
+            let (mut tools, mut found) = (HashMap::new(), gather::Detailed::new());
+            let mut read = execute_stream(Arc::clone(steps), Arc::clone(context))?;
+            while let Some(batch) = read.try_next().await? {
+                gather::add_steps(batch, &mut tools, &mut found)?;
+            }
+            beside.details = Some(found);
+        }
+        Ok(beside)
     }
 }
 

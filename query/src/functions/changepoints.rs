@@ -1,5 +1,5 @@
 //! `changepoints(x ORDER BY t)`: where the level of a series changes, as the positions, from 1, of the first values after
-//! each change.
+//! each change, among those that are not NULL.
 
 use std::sync::Arc;
 
@@ -58,6 +58,9 @@ impl AggregateUDFImpl for Changepoints {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        if args.is_distinct {
+            return plan_err!("changepoints(x ORDER BY t) takes no DISTINCT");
+        }
         if args.order_bys.is_empty() {
             return plan_err!("changepoints(x ORDER BY t) needs the order: ORDER BY is missing");
         }

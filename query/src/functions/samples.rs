@@ -138,7 +138,10 @@ impl AggregateUDFImpl for OfSamples {
         ])
     }
 
-    fn accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        if args.is_distinct || !args.order_bys.is_empty() {
+            return plan_err!("{}(x, is_current) takes neither DISTINCT nor ORDER BY", self.name());
+        }
         Ok(Box::new(Samples::new(self.statistic)))
     }
 }
