@@ -112,6 +112,8 @@ struct Cost {
     sums: Vec<f64>,
     /// Sums of squares; none of zeros and ones.
     squares: Vec<f64>,
+    /// Of zeros and ones, `n ln n` of each number of them.
+    logs: Vec<f64>,
 }
 
 impl Cost {
@@ -119,7 +121,7 @@ impl Cost {
         // Around the mean, or large values of small variance would drown in their own squares.
         let middle = series.iter().map(|v| v / series.len() as f64).sum::<f64>();
         let (mut sum, mut square) = (0.0, 0.0);
-        let mut cost = Cost { sums: vec![0.0], squares: vec![0.0] };
+        let mut cost = Cost { sums: vec![0.0], squares: vec![0.0], logs: Vec::new() };
         for value in series {
             let off = value - middle;
             sum += off;
@@ -133,7 +135,8 @@ impl Cost {
     }
 
     fn of_shares(series: &[f64]) -> Self {
-        let mut cost = Cost { sums: vec![0.0], squares: Vec::new() };
+        let logs = (0..=series.len()).map(|n| if n == 0 { 0.0 } else { n as f64 * (n as f64).ln() }).collect();
+        let mut cost = Cost { sums: vec![0.0], squares: Vec::new(), logs };
         let mut ones = 0.0;
         for value in series {
             ones += value;
@@ -145,9 +148,8 @@ impl Cost {
     fn of(&self, start: usize, end: usize) -> f64 {
         let sum = self.sums[end] - self.sums[start];
         if self.squares.is_empty() {
-            let all = (end - start) as f64;
-            let part = |n: f64| if n > 0.0 { n * (n / all).ln() } else { 0.0 };
-            return -2.0 * (part(sum) + part(all - sum));
+            let (all, ones) = (end - start, sum as usize);
+            return (2.0 * (self.logs[all] - self.logs[ones] - self.logs[all - ones])).max(0.0);
         }
         (self.squares[end] - self.squares[start] - sum * sum / (end - start) as f64).max(0.0)
     }

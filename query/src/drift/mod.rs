@@ -176,17 +176,18 @@ impl DriftProvider {
             "SELECT trace_id, name, avg(value) AS value FROM scores WHERE value IS NOT NULL GROUP BY trace_id, name";
         let steps = "SELECT trace_id, run_agent, tool_name, finish_reasons, ttft_ns FROM spans \
                      WHERE step IS NOT NULL AND kind IN ('llm', 'tool') ORDER BY trace_id, step";
-        Ok(OneSide {
-            side,
-            runs,
-            scores: self.physical(&database, scores, session).await?,
-            steps: match self.question.settings.secondary {
-                true => Some(self.physical(&database, steps, session).await?),
-                false => None,
-            },
-            other,
-            of_the_same: same,
-        })
+        // What lies beside the runs is read once of one database.
+        let beside = match side == Side::Base || !same {
+            true => Some(BesidePlans {
+                scores: self.physical(&database, scores, session).await?,
+                steps: match self.question.settings.secondary {
+                    true => Some(self.physical(&database, steps, session).await?),
+                    false => None,
+                },
+            }),
+            false => None,
+        };
+        Ok(OneSide { side, runs, beside, other })
     }
 }
 
@@ -244,12 +245,16 @@ impl TableProvider for DriftProvider {
 struct OneSide {
     side: Side,
     runs: Arc<dyn ExecutionPlan>,
+    /// Of the current side `None` where the base's serves both.
+    beside: Option<BesidePlans>,
+    other: Other,
+}
+
+#[derive(Debug, Clone)]
+struct BesidePlans {
     scores: Arc<dyn ExecutionPlan>,
     /// Calls in order, which only secondary metrics ask for.
     steps: Option<Arc<dyn ExecutionPlan>>,
-    other: Other,
-    /// Whether both sides are of the same files.
-    of_the_same: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -277,15 +282,15 @@ impl Compared {
         let mut runs = Runs::new(self.question.lower_is_better.iter().cloned());
         let mut lower: BTreeMap<String, bool> = BTreeMap::new();
         let (mut both, mut seen) = (0, gather::Seen::default());
-        let mut beside: Option<Beside> = None;
+        let [of_base, of_current] = [&self.sides[0], &self.sides[1]].map(|side| side.beside.as_ref());
+        let beside_base = Beside::read(of_base, &context).await?;
+        let beside_current = Beside::read(of_current, &context).await?;
         // What takes all others comes last.
         let mut sides: Vec<&OneSide> = self.sides.iter().collect();
         sides.sort_by_key(|side| matches!(side.other, Other::LeftOut | Other::Counted));
         for side in sides {
-            let beside = match &mut beside {
-                Some(beside) if side.of_the_same => beside,
-                other => other.insert(side.beside(&context).await?),
-            };
+            let of_base = side.side == Side::Base || of_current.is_none();
+            let beside = if of_base { &beside_base } else { &beside_current };
             let (scores, details) = (&beside.scores, beside.details.as_ref());
             let mut taken = Taken { side: side.side, scores, details, other: side.other, seen: &mut seen };
             let mut read = execute_stream(Arc::clone(&side.runs), Arc::clone(&context))?;
@@ -321,14 +326,15 @@ struct Beside {
     details: Option<gather::Detailed>,
 }
 
-impl OneSide {
-    async fn beside(&self, context: &Arc<TaskContext>) -> Result<Beside> {
+impl Beside {
+    async fn read(plans: Option<&BesidePlans>, context: &Arc<TaskContext>) -> Result<Beside> {
         let mut beside = Beside { names: HashMap::new(), scores: gather::Scores::new(), details: None };
-        let mut read = execute_stream(Arc::clone(&self.scores), Arc::clone(context))?;
+        let Some(plans) = plans else { return Ok(beside) };
+        let mut read = execute_stream(Arc::clone(&plans.scores), Arc::clone(context))?;
         while let Some(batch) = read.try_next().await? {
             gather::add_scores(batch, &mut beside.names, &mut beside.scores)?;
         }
-        if let Some(steps) = &self.steps {
+        if let Some(steps) = &plans.steps {
             let (mut tools, mut found) = (HashMap::new(), gather::Detailed::new());
             let mut read = execute_stream(Arc::clone(steps), Arc::clone(context))?;
             while let Some(batch) = read.try_next().await? {
