@@ -120,6 +120,12 @@ impl Agents {
             decided.zip(rows).for_each(|(drift, row)| drift.row = row);
         }
         for (drift, column) in drifts.iter_mut().zip(&columns).filter(|(d, _)| d.row.verdict == Verdict::Drift) {
+            // An interval that is quoted is worth more resamples than those of all that stayed.
+            let precise = Settings { resamples: settings.resamples.saturating_mul(8), ..settings.clone() };
+            if drift.row.kind == Kind::Numeric {
+                let again = column.values.compare(column.metric.better, &precise)?;
+                (drift.row.ci_lo, drift.row.ci_hi) = (again.ci_lo, again.ci_hi);
+            }
             let (series, times) = column.values.series();
             drift.row.change_at = change_at(&series, settings)?;
             drift.change_time = drift.row.change_at.map(|at| times[at]);

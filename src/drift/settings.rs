@@ -34,7 +34,7 @@ pub struct Settings {
     pub permutation_steps: u64,
     /// Permutations as extreme as what was seen, after which there are no more.
     pub permutation_extreme: u32,
-    /// Bootstrap resamples for the ratio of medians.
+    /// Bootstrap resamples for the ratio of medians; of drifts eight times as many.
     pub resamples: u32,
     /// Up to this product of the numbers of runs the Kolmogorov-Smirnov test is exact.
     pub exact_product: u128,
@@ -68,7 +68,7 @@ impl Default for Settings {
             permuted_runs: 200,
             permutation_steps: 2_000_000,
             permutation_extreme: 100,
-            resamples: RESAMPLES / 4,
+            resamples: RESAMPLES / 8,
             secondary: false,
             exact_product: 250_000,
             bins: 10,

@@ -5,7 +5,7 @@ use super::order::normal_scores;
 use super::{Result, StatsError};
 
 /// Series of more values are looked at in as many places as this.
-const PLACES: usize = 2_000;
+const PLACES: usize = 1_000;
 
 /// A series cut into pieces of one level each.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +82,7 @@ fn segmented(series: &[f64], min_size: usize, jump: usize, penalty: f64, cost: C
 
 /// Positions at which the level of a series of runs changes: [`pelt`] on [`normal_scores`], so that outliers and the shape
 /// of the values do not matter, with pieces of at least 20 and a penalty of `3 ln n` unless one says otherwise. Series of
-/// more than 2,000 values are looked at in 2,000 places.
+/// more than 1,000 values are looked at in 1,000 places.
 ///
 /// A series of zeros and ones is cut by likelihood: what a piece costs is twice the logarithm of how unlikely it is with the
 /// share of ones that it has. Squared errors of scores would miss changes of rare events, or see them everywhere.
