@@ -76,6 +76,7 @@ pub mod scores;
 mod segment;
 pub mod stats;
 mod store;
+mod texts;
 pub mod typed_json;
 
 pub use error::{Error, Result};

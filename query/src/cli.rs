@@ -201,6 +201,18 @@ pub(crate) enum ScoresVerb {
     },
 }
 
+/// How what a verb draws looks, and what its queries may use.
+#[derive(Debug, Args)]
+pub(crate) struct ShownArgs {
+    /// Draw for this many columns of characters; the terminal's width, or 100 without one.
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) width: Option<usize>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
 /// Costs.
 #[derive(Debug, Args)]
 pub(crate) struct CostArgs {
@@ -236,13 +248,8 @@ pub(crate) struct CostArgs {
     /// With --fail-over: what is known decides, also where a cost is incomplete.
     #[arg(long, requires = "fail_over")]
     pub(crate) allow_incomplete: bool,
-    /// Draw for this many columns of characters; the terminal's width, or 100 without one.
-    #[arg(long, value_name = "COLUMNS")]
-    pub(crate) width: Option<usize>,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) limits: LimitArgs,
+    pub(crate) shown: ShownArgs,
 }
 
 /// What to sum costs by.
@@ -299,13 +306,8 @@ pub(crate) struct LoopsArgs {
     /// How many rows, the worst first; 0 for all. 20 unless this says otherwise; all in CSV, JSON and the like.
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
-    /// Draw for this many columns of characters; the terminal's width, or 100 without one.
-    #[arg(long, value_name = "COLUMNS")]
-    pub(crate) width: Option<usize>,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) limits: LimitArgs,
+    pub(crate) shown: ShownArgs,
 }
 
 /// Which limit a gate looks at.

@@ -88,8 +88,3 @@ pub const VERSIONS: Metric = metric("version_mix", Kind::Categorical, Better::Ne
 pub(super) const fn score(kind: Kind, better: Better) -> Metric {
     metric("score", kind, better, Family::Primary, "")
 }
-
-/// All metrics but scores.
-pub fn metrics() -> impl Iterator<Item = &'static Metric> {
-    NUMBERS.iter().chain(&FLAGS).chain(&MIXES).chain([&VERSIONS])
-}

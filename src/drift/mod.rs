@@ -46,7 +46,7 @@ mod values;
 pub use agents::{Bin, Drift, Point};
 pub use compare::compare;
 pub use decide::{change_at, decide};
-pub use metrics::{FLAGS, Family, MIXES, Metric, NUMBERS, VERSIONS, metrics};
+pub use metrics::{FLAGS, Family, MIXES, Metric, NUMBERS, VERSIONS};
 pub use runs::{Agents, Facts, Runs, Side};
 pub use settings::Settings;
 pub use table::worst_first;

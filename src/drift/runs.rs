@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 
 use super::metrics::{FLAGS, Family, MIXES, Metric, NUMBERS, VERSIONS, score};
 use super::{Better, Kind};
+use crate::texts::Texts;
 
 /// Which set a run is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,30 +83,6 @@ pub(super) struct Row {
     scores: Vec<(u32, f64)>,
 }
 
-/// Texts as numbers; 0 is none.
-#[derive(Debug, Default)]
-struct Texts {
-    numbers: HashMap<Arc<str>, u32, RandomState>,
-    texts: Vec<Arc<str>>,
-}
-
-impl Texts {
-    fn number(&mut self, text: Option<&str>) -> u32 {
-        let Some(text) = text else { return 0 };
-        if let Some(n) = self.numbers.get(text) {
-            return *n;
-        }
-        let text: Arc<str> = text.into();
-        self.texts.push(Arc::clone(&text));
-        self.numbers.insert(text, self.texts.len() as u32);
-        self.texts.len() as u32
-    }
-
-    fn text(&self, number: u32) -> Option<Arc<str>> {
-        self.texts.get((number as usize).checked_sub(1)?).cloned()
-    }
-}
-
 /// A metric of some runs.
 pub(super) struct Column {
     pub(super) name: Arc<str>,
@@ -156,14 +133,14 @@ impl Runs {
         let Runs { texts, by_agent, lower_scores } = self;
         let in_order = |(stratum, mut rows): (u32, Vec<Row>)| {
             rows.sort_by_key(|r| r.start_time);
-            (texts.text(stratum), rows)
+            (texts.shared(stratum).cloned(), rows)
         };
         let mut agents: Vec<Agent> = by_agent
             .into_iter()
             .map(|(agent, strata)| {
                 let mut strata: Vec<_> = strata.into_iter().map(in_order).collect();
                 strata.sort_by(|a, b| a.0.cmp(&b.0));
-                Agent { name: texts.text(agent), strata }
+                Agent { name: texts.shared(agent).cloned(), strata }
             })
             .collect();
         agents.sort_by(|a, b| a.name.cmp(&b.name));
@@ -222,13 +199,13 @@ impl Agents {
             }
         }
         let mut kept: Vec<(u64, Option<Arc<str>>, u32)> =
-            times.into_iter().map(|(category, n)| (n, self.texts.text(category), category)).collect();
+            times.into_iter().map(|(category, n)| (n, self.texts.shared(category).cloned(), category)).collect();
         kept.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         let others = kept.len() > CATEGORIES;
         kept.truncate(CATEGORIES);
         kept.sort_by(|a, b| a.1.cmp(&b.1));
         // Where each category stands; what is not kept stands last.
-        let mut place: Vec<usize> = vec![kept.len(); self.texts.texts.len() + 1];
+        let mut place: Vec<usize> = vec![kept.len(); self.texts.last() + 1];
         kept.iter().enumerate().for_each(|(at, (.., category))| place[*category as usize] = at);
         let width = kept.len() + usize::from(others);
         let values = rows.iter().filter_map(|row| {
@@ -250,7 +227,7 @@ impl Agents {
         let mut judged: BTreeMap<Option<Arc<str>>, Numbers> = BTreeMap::new();
         for row in rows {
             for (name, value) in &row.scores {
-                judged.entry(self.texts.text(*name)).or_default().push((row.side, row.start_time, *value));
+                judged.entry(self.texts.shared(*name).cloned()).or_default().push((row.side, row.start_time, *value));
             }
         }
         judged.into_iter().map(|(name, values)| {

@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use super::Pricing;
 use crate::cost::{Bucket, CannotPrice, Context, Cost, Match, Rates, TierUse, Unpriced, Usage};
 use crate::derive::CostBasis;
+use crate::texts::Texts;
 
 const DAY_NS: i64 = 86_400 * 1_000_000_000;
 
@@ -99,31 +100,6 @@ pub(super) struct Outcome {
 /// The sums of a use do not decide what it cost: its spans do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Undecided;
-
-/// Text as numbers. 0 is no text.
-#[derive(Debug, Default)]
-pub(super) struct Texts {
-    numbers: HashMap<Arc<str>, u32, RandomState>,
-    texts: Vec<Arc<str>>,
-}
-
-impl Texts {
-    pub(super) fn number(&mut self, text: Option<&str>) -> u32 {
-        let Some(text) = text else { return 0 };
-        if let Some(n) = self.numbers.get(text) {
-            return *n;
-        }
-        let text: Arc<str> = text.into();
-        self.texts.push(text.clone());
-        let n = self.texts.len() as u32;
-        self.numbers.insert(text, n);
-        n
-    }
-
-    pub(super) fn text(&self, number: u32) -> Option<&str> {
-        self.texts.get((number as usize).checked_sub(1)?).map(|t| &**t)
-    }
-}
 
 /// What a provider, models and a service tier lead to.
 #[derive(Debug)]

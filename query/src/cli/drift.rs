@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{LimitArgs, OutputArgs};
+use super::ShownArgs;
 
 /// Drift.
 #[derive(Debug, Args)]
@@ -52,13 +52,8 @@ pub(crate) struct DriftArgs {
     /// With --fail-on: exit with 4 too when there are too few runs to say.
     #[arg(long, requires = "fail_on")]
     pub(crate) require_power: bool,
-    /// Draw for this many columns of characters; the terminal's width, or 100 without one.
-    #[arg(long, value_name = "COLUMNS")]
-    pub(crate) width: Option<usize>,
     #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) limits: LimitArgs,
+    pub(crate) shown: ShownArgs,
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -6,34 +6,34 @@ use std::sync::Arc;
 
 use spanfile::drift::Settings;
 use spanfile_query::render::{Format, render};
-use spanfile_query::{Engine, QueryError, Result, expand};
+use spanfile_query::{Engine, Result, expand};
 use tokio::sync::Notify;
 use unicode_width::UnicodeWidthStr;
 
 use super::cells::{doubles, flags, ints, texts};
 use super::drawing::{Look, Paint, cut, decimals, dollars, folded, grouped, padded, printable, time};
-use super::query::{engine_options, output, parquet_path, runtime, watch_interrupts};
-use super::{exit, output_error};
+use super::query::{engine_options, output, parquet_path, runtime, until_interrupted, watch_interrupts};
+use super::{exit, output_error, quoted};
 use crate::cli::{DriftArgs, FailOn};
 
 /// Name under which the file of `--against` is attached.
 const AGAINST: &str = "against";
 
 pub(crate) fn run(args: &DriftArgs) -> Result<u8> {
-    let runtime = runtime(args.limits.threads)?;
+    let runtime = runtime(args.shown.limits.threads)?;
     let interrupt: Arc<Notify> = watch_interrupts(&runtime);
-    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.limits)?)?;
+    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.shown.limits)?)?;
     if let Some(path) = &args.against {
         engine.attach(std::slice::from_ref(path), AGAINST)?;
     }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let asked = Asked::of(args);
     let work = async {
-        let (format, options) = output(&args.output);
-        let plain = !args.output.table && format == Format::Table;
+        let (format, options) = output(&args.shown.output);
+        let plain = !args.shown.output.table && format == Format::Table;
         let shown = async {
             if plain {
-                show(&engine, &asked, args.all, Look::of(args.width), &mut out).await?;
+                show(&engine, &asked, args.all, Look::of(args.shown.width), &mut out).await?;
             } else {
                 let rows = render(engine.sql(&asked.rows()).await?.stream()?, &format, &options, &mut out).await?;
                 if let Some(path) = parquet_path(&format) {
@@ -52,15 +52,7 @@ pub(crate) fn run(args: &DriftArgs) -> Result<u8> {
             None => Ok(exit::FINE),
         }
     };
-    let code = runtime.block_on(async {
-        tokio::select! {
-            biased;
-            code = work => code,
-            () = interrupt.notified() => Err(QueryError::Cancelled),
-        }
-    })?;
-    runtime.shutdown_background();
-    Ok(code)
+    until_interrupted(runtime, &interrupt, work)
 }
 
 /// What is compared.
@@ -71,10 +63,6 @@ pub(super) struct Asked {
     agent: Option<String>,
     /// What the sides are, for people.
     sides: [String; 2],
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 impl Asked {

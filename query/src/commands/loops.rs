@@ -12,8 +12,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::cells::{doubles, flags, ints, texts, usd};
 use super::drawing::{Look, Paint, cut, decimals, dollars, folded, grouped, padded, printable, time};
-use super::query::{engine_options, output, parquet_path, runtime, watch_interrupts};
-use super::{exit, output_error, run_loops};
+use super::query::{engine_options, output, parquet_path, runtime, until_interrupted, watch_interrupts};
+use super::{exit, output_error, quoted, run_loops};
 use crate::cli::LoopsArgs;
 
 /// How many loops the table has.
@@ -24,16 +24,16 @@ pub(crate) fn run(args: &LoopsArgs) -> Result<u8> {
         say!("spanfile: {kind} is no kind of loop; there are {}", LoopKind::ALL.map(LoopKind::as_str).join(", "));
         return Ok(exit::USAGE);
     }
-    let runtime = runtime(args.limits.threads)?;
+    let runtime = runtime(args.shown.limits.threads)?;
     let interrupt: Arc<Notify> = watch_interrupts(&runtime);
-    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.limits)?)?;
+    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.shown.limits)?)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let look = Look::of(args.width);
+    let look = Look::of(args.shown.width);
     let work = async {
-        let (format, options) = output(&args.output);
+        let (format, options) = output(&args.shown.output);
         match &args.run {
             Some(run) => run_loops::show(&engine, run, &source(args), look, &mut out).await?,
-            None if args.output.table || format != Format::Table => {
+            None if args.shown.output.table || format != Format::Table => {
                 let rows = render(engine.sql(&all(args)).await?.stream()?, &format, &options, &mut out).await?;
                 if let Some(path) = parquet_path(&format) {
                     say!("{}: {rows} rows", path.display());
@@ -43,20 +43,13 @@ pub(crate) fn run(args: &LoopsArgs) -> Result<u8> {
         }
         out.flush().map_err(output_error)
     };
-    runtime.block_on(async {
-        tokio::select! {
-            biased;
-            done = work => done,
-            () = interrupt.notified() => Err(QueryError::Cancelled),
-        }
-    })?;
-    runtime.shutdown_background();
+    until_interrupted(runtime, &interrupt, work)?;
     Ok(exit::FINE)
 }
 
 /// Where the loops are from: the table, or the function where settings are given.
 fn source(args: &LoopsArgs) -> String {
-    match (args.min_repeats, &args.limits.loop_settings) {
+    match (args.min_repeats, &args.shown.limits.loop_settings) {
         (None, None) => "loops".to_owned(),
         (Some(n), _) => format!("loops(min_repeats => {n})"),
         (None, Some(_)) => "loops()".to_owned(),
@@ -69,10 +62,9 @@ fn lists_info(args: &LoopsArgs) -> bool {
 }
 
 fn conditions(args: &LoopsArgs) -> String {
-    let text = |t: &str| format!("'{}'", t.replace('\'', "''"));
     let mut conditions = Vec::new();
-    conditions.extend(args.kind.as_deref().map(|k| format!("kind = {}", text(k))));
-    conditions.extend(args.agent.as_deref().map(|a| format!("agent_name = {}", text(a))));
+    conditions.extend(args.kind.as_deref().map(|k| format!("kind = {}", quoted(k))));
+    conditions.extend(args.agent.as_deref().map(|a| format!("agent_name = {}", quoted(a))));
     if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
 }
 

@@ -81,6 +81,11 @@ fn output_error(source: std::io::Error) -> QueryError {
     QueryError::Io { path: "output".into(), source }
 }
 
+/// A text as SQL writes it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// `1234567` as `1,234,567`.
 fn grouped(n: u64) -> String {
     let digits = n.to_string();

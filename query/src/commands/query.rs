@@ -116,6 +116,24 @@ pub(super) fn watch_interrupts(runtime: &tokio::runtime::Runtime) -> Arc<Notify>
     notify
 }
 
+/// Runs a verb's work until it is done or the user stops it. Threads that still compute for a query that nobody waits for
+/// do not hold up the exit.
+pub(super) fn until_interrupted<T>(
+    runtime: tokio::runtime::Runtime,
+    interrupt: &Notify,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let done = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = interrupt.notified() => Err(QueryError::Cancelled),
+        }
+    });
+    runtime.shutdown_background();
+    done
+}
+
 pub(super) fn engine_options(limits: &LimitArgs) -> Result<EngineOptions> {
     const MIB: u64 = 1 << 20;
     Ok(EngineOptions {

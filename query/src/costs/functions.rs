@@ -18,7 +18,7 @@ use spanfile::loops::{SETTINGS, SettingValue};
 
 use super::{CostProvider, CostTable, PricedAs};
 use crate::catalog::Database;
-use crate::functions::{USD, usage};
+use crate::functions::{Constants, USD, usage};
 use crate::provider::FileView;
 use crate::statement;
 
@@ -44,42 +44,20 @@ struct Function {
 }
 
 impl Function {
-    fn constant<'e>(&self, args: &[&'e Expr], at: usize) -> Result<Option<&'e ScalarValue>> {
-        match args.get(at) {
-            None => Ok(None),
-            Some(Expr::Literal(value, _)) => Ok(Some(value).filter(|v| !v.is_null())),
-            Some(other) => plan_err!("{} takes constants, not {other}", self.name),
-        }
-    }
-
-    fn text(&self, args: &[&Expr], at: usize) -> Result<Option<String>> {
-        match self.constant(args, at)? {
-            None => Ok(None),
-            Some(value) => match value.try_as_str() {
-                Some(Some(text)) => Ok(Some(text.to_owned())),
-                _ => plan_err!("{}: {value} is no text", self.name),
-            },
-        }
-    }
-
-    fn number(&self, args: &[&Expr], at: usize) -> Result<Option<f64>> {
-        let Some(value) = self.constant(args, at)? else { return Ok(None) };
-        match value.cast_to(&DataType::Float64) {
-            Ok(ScalarValue::Float64(number)) => Ok(number),
-            _ => plan_err!("{}: {value} is no number", self.name),
-        }
+    fn constants<'e>(&self, args: &'e [&'e Expr]) -> Constants<'e, &'e Expr> {
+        Constants { function: self.name, args }
     }
 
     /// Loops at other settings: those of the session, changed by the arguments.
     fn loops(&self, table: CostTable, args: &[&Expr], database: &Database) -> Result<Arc<dyn TableProvider>> {
         let mut settings = database.loop_settings();
         for (at, name) in SETTINGS.iter().enumerate().take(args.len()) {
-            let Some(value) = self.constant(args, at)? else { continue };
+            let Some(value) = self.constants(args).value(at)? else { continue };
             let value = match value {
                 ScalarValue::Boolean(Some(flag)) => SettingValue::Flag(*flag),
                 value => match value.try_as_str() {
                     Some(Some(list)) => SettingValue::Texts(list.split(',').map(|t| t.trim().to_owned()).collect()),
-                    _ => SettingValue::Number(self.number(args, at)?.unwrap_or(f64::NAN)),
+                    _ => SettingValue::Number(self.constants(args).number(at)?.unwrap_or(f64::NAN)),
                 },
             };
             settings.set(name, &value).map_err(|e| DataFusionError::Plan(format!("{}: {e}", self.name)))?;
@@ -92,7 +70,7 @@ impl Function {
 
     /// A date or time as nanoseconds since 1970, UTC.
     fn moment(&self, args: &[&Expr], at: usize) -> Result<i64> {
-        let Some(value) = self.constant(args, at)? else { return plan_err!("expected {}", usage(self.name)) };
+        let Some(value) = self.constants(args).value(at)? else { return plan_err!("expected {}", usage(self.name)) };
         let time = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
         let moment = value.to_array().and_then(|array| Ok(cast(&array, &time)?));
         match moment {
@@ -106,6 +84,7 @@ impl TableFunctionImpl for Function {
     fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
         let Some(database) = self.database.upgrade() else { return plan_err!("{}: the file is closed", self.name) };
         let exprs: Vec<&Expr> = args.exprs().iter().collect();
+        let given = self.constants(&exprs);
         let view = |plan| Ok(Arc::new(ViewTable::new(plan, None)) as Arc<dyn TableProvider>);
         match (self.name, exprs.len()) {
             ("cost_as_of", 1) => {
@@ -113,18 +92,19 @@ impl TableFunctionImpl for Function {
                 view(compared(PricedAs { as_of_unix_nano, instead: None }, database.seen())?)
             }
             ("cost_what_if", 2) => {
-                let (Some(from), Some(to)) = (self.text(&exprs, 0)?, self.text(&exprs, 1)?) else {
+                let (Some(from), Some(to)) = (given.text(0)?.map(str::to_owned), given.text(1)?.map(str::to_owned))
+                else {
                     return plan_err!("expected {}", usage(self.name));
                 };
                 view(compared(PricedAs { as_of_unix_nano: None, instead: Some((from, to)) }, database.seen())?)
             }
             ("cost_per_success", 1..=5) => {
                 let success = Success {
-                    condition: self.text(&exprs, 0)?,
-                    score: self.text(&exprs, 1)?,
-                    at_least: self.number(&exprs, 2)?,
-                    at_most: self.number(&exprs, 3)?,
-                    by: self.text(&exprs, 4)?,
+                    condition: given.text(0)?.map(str::to_owned),
+                    score: given.text(1)?.map(str::to_owned),
+                    at_least: given.number(2)?,
+                    at_most: given.number(3)?,
+                    by: given.text(4)?.map(str::to_owned),
                 };
                 Ok(Arc::new(PerSuccess::new(&success, database)?))
             }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{DataFusionError, Result, ScalarValue, plan_err};
 use datafusion::execution::session_state::SessionState;
@@ -12,7 +11,7 @@ use spanfile::drift::Settings;
 use super::cohort::{self, Cohort};
 use super::{DriftProvider, DriftTable, Question};
 use crate::catalog::Database;
-use crate::functions::usage;
+use crate::functions::{Constants, usage};
 use crate::statement;
 
 /// Names of the functions.
@@ -44,60 +43,35 @@ struct Function {
 }
 
 impl Function {
-    fn constant<'e>(&self, args: &'e [Expr], at: usize) -> Result<Option<&'e ScalarValue>> {
-        match args.get(at) {
-            None => Ok(None),
-            Some(Expr::Literal(value, _)) => Ok(Some(value).filter(|v| !v.is_null())),
-            Some(other) => plan_err!("it takes constants, not {other}"),
-        }
-    }
-
-    fn text<'e>(&self, args: &'e [Expr], at: usize) -> Result<Option<&'e str>> {
-        match self.constant(args, at)? {
-            None => Ok(None),
-            Some(value) => match value.try_as_str() {
-                Some(Some(text)) => Ok(Some(text)),
-                _ => plan_err!("{value} is no text"),
-            },
-        }
-    }
-
-    fn number(&self, args: &[Expr], at: usize) -> Result<Option<f64>> {
-        let Some(value) = self.constant(args, at)? else { return Ok(None) };
-        match value.cast_to(&DataType::Float64) {
-            Ok(ScalarValue::Float64(number)) => Ok(number),
-            _ => plan_err!("{value} is no number"),
-        }
-    }
-
     fn question(&self, args: &[Expr]) -> Result<Question> {
-        let cohort = |at, parameter| self.text(args, at)?.map(|t| Cohort::parse(t, parameter, &self.files)).transpose();
+        let given = Constants { function: self.table.name(), args };
+        let cohort = |at, parameter| given.text(at)?.map(|t| Cohort::parse(t, parameter, &self.files)).transpose();
         let (base, current) = cohort::defaults(cohort(0, "baseline")?, cohort(1, "current")?)?;
-        let by = self.text(args, 2)?.map(str::to_owned);
+        let by = given.text(2)?.map(str::to_owned);
         if let Some(by) = &by {
             // It must be one expression of its own: nothing may end the parentheses around it.
             statement::check_expression(by)
                 .map_err(|e| DataFusionError::Plan(format!("by is no column or expression of agent_runs: {e}")))?;
         }
         let mut settings = Settings::default();
-        if let Some(alpha) = self.number(args, 3)? {
+        if let Some(alpha) = given.number(3)? {
             if !(alpha > 0.0 && alpha < 1.0) {
                 return plan_err!("alpha is between 0 and 1, not {alpha}");
             }
             settings.alpha = alpha;
         }
-        if let Some(runs) = self.number(args, 4)? {
+        if let Some(runs) = given.number(4)? {
             if !(runs >= 1.0 && runs.fract() == 0.0 && runs <= f64::from(u32::MAX)) {
                 return plan_err!("min_runs is a whole number from 1 on, not {runs}");
             }
             settings.min_runs = runs as usize;
         }
-        settings.secondary = match self.constant(args, 6)? {
+        settings.secondary = match given.value(6)? {
             None => false,
             Some(ScalarValue::Boolean(Some(secondary))) => *secondary,
             Some(other) => return plan_err!("secondary is true or false, not {other}"),
         };
-        let lower_is_better = self.text(args, 5)?.unwrap_or_default();
+        let lower_is_better = given.text(5)?.unwrap_or_default();
         let lower_is_better = lower_is_better.split(',').map(|name| name.trim().to_owned()).filter(|n| !n.is_empty());
         Ok(Question { base, current, by, settings, lower_is_better: lower_is_better.collect() })
     }

@@ -1,6 +1,7 @@
 //! Functions that DataFusion does not bring: JSON access, and names that analysts know from elsewhere.
 
 mod changepoints;
+mod constants;
 mod mode;
 mod named;
 mod names;
@@ -15,6 +16,7 @@ use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+pub(crate) use constants::Constants;
 pub(crate) use named::{place, place_in, usage};
 pub(crate) use prices::{NAMES as PRICES, register as register_prices};
 pub(crate) use usd::USD;

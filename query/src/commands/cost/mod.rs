@@ -19,8 +19,8 @@ use tokio::sync::Notify;
 
 use super::cells::{ints, texts};
 use super::drawing::{self, Look, Paint, folded, grouped};
-use super::query::{engine_options, output, parquet_path, runtime, watch_interrupts};
-use super::{exit, output_error};
+use super::query::{engine_options, output, parquet_path, runtime, until_interrupted, watch_interrupts};
+use super::{exit, output_error, quoted};
 use crate::cli::{CostArgs, CostBy, FailOver, OutputArgs};
 use chart::Chart;
 use status::{Gate, Standings};
@@ -35,15 +35,15 @@ pub(crate) fn run(args: &CostArgs) -> Result<u8> {
     let Some((sums, at_other_prices)) = sums(args) else { return Ok(exit::USAGE) };
     let budgets = args.budgets.as_deref().map(super::budget::read).transpose()?;
     let status = budgets.as_ref().map_or_else(|| STATUS.to_owned(), budget_status_sql);
-    let runtime = runtime(args.limits.threads)?;
+    let runtime = runtime(args.shown.limits.threads)?;
     let interrupt: Arc<Notify> = watch_interrupts(&runtime);
-    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.limits)?)?;
+    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.shown.limits)?)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let work = async {
         let shown = async {
             match &sums {
-                Some(sums) if !is_for_programs(&args.output) => {
-                    let look = Look::of(args.width);
+                Some(sums) if !is_for_programs(&args.shown.output) => {
+                    let look = Look::of(args.shown.width);
                     show(&engine, sums, args.top.unwrap_or(TOP), look, &mut out).await?;
                     if !at_other_prices {
                         show_budgets(&engine, &status, look, &mut out).await?;
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &CostArgs) -> Result<u8> {
                         || format!("SELECT * FROM ({status}) ORDER BY scope, name NULLS FIRST, every, share_of_hard DESC, subject, day"),
                         |s| s.all_columns(args.top.unwrap_or(0)),
                     );
-                    let (format, options) = output(&args.output);
+                    let (format, options) = output(&args.shown.output);
                     let rows = render(engine.sql(&sql).await?.stream()?, &format, &options, &mut out).await?;
                     if let Some(path) = parquet_path(&format) {
                         say!("{}: {rows} rows", path.display());
@@ -73,27 +73,17 @@ pub(crate) fn run(args: &CostArgs) -> Result<u8> {
             None => Ok(exit::FINE),
         }
     };
-    let code = runtime.block_on(async {
-        tokio::select! {
-            biased;
-            code = work => code,
-            () = interrupt.notified() => Err(spanfile_query::QueryError::Cancelled),
-        }
-    })?;
-    // Threads that still compute for a query that nobody waits for do not hold up the exit.
-    runtime.shutdown_background();
-    Ok(code)
+    until_interrupted(runtime, &interrupt, work)
 }
 
 /// What is asked for, and whether it is about other prices; no sums for budgets. `None` when the options make no sense
 /// together, which has been said then.
 fn sums(args: &CostArgs) -> Option<(Option<Sums>, bool)> {
-    let text = |t: &str| format!("'{}'", t.replace('\'', "''"));
     let runs = match (&args.as_of, &args.what_if) {
-        (Some(day), _) => format!("cost_as_of({})", text(day)),
+        (Some(day), _) => format!("cost_as_of({})", quoted(day)),
         (None, Some(models)) => match models.split_once('=') {
             Some((from, to)) if !from.is_empty() && !to.is_empty() => {
-                format!("cost_what_if({}, {})", text(from), text(to))
+                format!("cost_what_if({}, {})", quoted(from), quoted(to))
             }
             _ => {
                 say!("spanfile: --what-if {models}: expected MODEL=MODEL, as in gpt-5=gpt-5-mini");
