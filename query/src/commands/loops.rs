@@ -307,27 +307,3 @@ impl Found {
         format!("{loops} in {runs} of {}{waste}.{hidden}", of(self.of_runs, "run"))
     }
 }
-
-/// The only run whose id begins so.
-pub(super) async fn run_of(engine: &Engine, prefix: &str) -> Result<String> {
-    let plain = !prefix.is_empty() && prefix.chars().all(|c| c.is_ascii_hexdigit());
-    let sql = format!(
-        "SELECT trace_id FROM runs WHERE trace_id LIKE '{}%' ORDER BY trace_id LIMIT 2",
-        if plain { prefix.to_lowercase() } else { String::new() }
-    );
-    let mut found = Vec::new();
-    if plain {
-        for b in engine.sql(&sql).await?.collect().await? {
-            found.extend(texts(&b, "trace_id")?.into_iter().flatten());
-        }
-    }
-    match &found[..] {
-        [one] => Ok(one.clone()),
-        [] => Err(no_such_run(format!("no run has an id that begins with {prefix}"))),
-        _ => Err(no_such_run(format!("several runs have ids that begin with {prefix}; give more of it"))),
-    }
-}
-
-fn no_such_run(message: String) -> QueryError {
-    QueryError::Sql { message, position: None, suggestions: Vec::new() }
-}

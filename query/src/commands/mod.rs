@@ -16,6 +16,7 @@ mod query;
 mod run_loops;
 mod scores;
 mod script;
+mod show;
 mod verify;
 
 use std::path::Path;

@@ -7,8 +7,9 @@ use spanfile_query::{Engine, Result};
 
 use super::cells::{flags, ints, texts, usd};
 use super::drawing::{Look, Paint, cut, decimals, dollars, folded, grouped, padded, printable, time};
-use super::loops::{names, run_of};
+use super::loops::names;
 use super::output_error;
+use super::show::run::resolve;
 
 /// Periods at the begin of a loop that are drawn; those between them and the last one are counted.
 const DRAWN: i64 = 2;
@@ -47,7 +48,7 @@ struct Item {
 
 /// Draws a run, named by the begin of its id; loops come from the table or from a function of the same columns.
 pub(super) async fn show(engine: &Engine, run: &str, loops: &str, look: Look, out: &mut impl Write) -> Result<()> {
-    let run = run_of(engine, run).await?;
+    let run = resolve(engine, run).await?;
     let mut found = loops_of(engine, &run, loops).await?;
     let spans = loops.replacen("loops", "loop_spans", 1);
     let mut members: HashMap<(i64, i64), (i64, i64)> = HashMap::new();
