@@ -2,6 +2,7 @@
 
 mod drift;
 mod prices;
+mod show;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use spanfile::budget::Per;
 
 pub(crate) use drift::{DriftArgs, FailOn};
 pub(crate) use prices::{PricesArgs, PricesVerb};
+pub(crate) use show::{IoShown, ShowArgs};
 
 /// A single-file trace store for AI agents, and SQL over it.
 #[derive(Debug, Parser)]
@@ -51,6 +53,8 @@ pub(crate) enum Verb {
     Loops(LoopsArgs),
     /// What changed between two sets of runs, whether it is real, and since when.
     Drift(DriftArgs),
+    /// A run as a tree with a waterfall: what it did, and where time, tokens and money went.
+    Show(ShowArgs),
     /// Budgets that a file keeps.
     Budget(BudgetArgs),
     /// Prices of models: what is known, and what you pay.

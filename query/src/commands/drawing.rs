@@ -103,9 +103,42 @@ fn with_commas(digits: &str) -> String {
 /// Without what a terminal would act on: traces hold text from anywhere.
 pub(super) fn printable(text: &str) -> String {
     // Marks that turn the direction of what follows are no control characters.
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let escaped = |c: char| c.escape_unicode().collect::<Vec<_>>();
     text.chars().flat_map(|c| if c.is_control() || turns(c) { escaped(c) } else { vec![c] }).collect()
+}
+
+/// A drawing as the terminal can show it: in ASCII where its locale says that it has nothing else.
+pub(super) fn for_terminal(text: &str) -> std::borrow::Cow<'_, str> {
+    let named =
+        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|v| std::env::var(v).ok().filter(|v| !v.is_empty()));
+    // Where nothing is said, as in most containers, terminals know UTF-8.
+    let other = named.is_some_and(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        !locale.contains("utf-8") && !locale.contains("utf8")
+    });
+    match other && std::io::stdout().is_terminal() {
+        true => ascii(text).into(),
+        false => text.into(),
+    }
+}
+
+/// Character by character, so that columns stay where they are.
+fn ascii(text: &str) -> String {
+    let plain = |c: char| match c {
+        '│' | '┊' | '┆' | '▏' | '▕' => '|',
+        '├' | '┌' | '└' => '+',
+        '┄' | '–' => '-',
+        '█' | '▉' | '▊' | '▋' | '▌' | '▍' | '▐' => '#',
+        '▎' => '|',
+        '…' => '~',
+        '×' | '✗' => 'x',
+        '≥' => '>',
+        'Σ' => '=',
+        'µ' => 'u',
+        c => c,
+    };
+    text.chars().map(plain).collect()
 }
 
 /// As much of a text as fits.
@@ -123,7 +156,45 @@ pub(super) fn cut(text: &str, width: usize) -> String {
         room -= w;
         out.push(c);
     }
+    // A mark may make the character before it wider.
+    while out.width() >= width && out.pop().is_some() {}
     out + "…"
+}
+
+/// A text in several colours.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Line(Vec<(Option<Paint>, String)>);
+
+impl Line {
+    pub(super) fn plain(&mut self, text: &str) {
+        self.0.push((None, text.to_owned()));
+    }
+
+    pub(super) fn painted(&mut self, paint: Paint, text: &str) {
+        self.0.push((Some(paint), text.to_owned()));
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.0.iter().map(|(_, text)| text.width()).sum()
+    }
+
+    /// As much of it as fits, and space up to this width.
+    pub(super) fn fit(&self, look: Look, width: usize) -> String {
+        let mut out = String::new();
+        let (mut room, mut rest) = (width, self.width());
+        for (paint, text) in &self.0 {
+            // Where more follows than fits, this part ends with the sign for it if the next would have no room.
+            rest -= text.width();
+            let text =
+                if rest > 0 && text.width() >= room { cut(&format!("{text}……"), room) } else { cut(text, room) };
+            room -= text.width().min(room);
+            out += &paint.map_or_else(|| text.clone(), |paint| look.paint(paint, &text));
+            if room == 0 {
+                break;
+            }
+        }
+        out + &" ".repeat(room)
+    }
 }
 
 pub(super) fn padded(text: &str, width: usize, right: bool) -> String {

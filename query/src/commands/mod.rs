@@ -10,9 +10,11 @@ mod drawing;
 mod drift;
 mod info;
 mod ingest;
+mod loop_blocks;
 mod loops;
 mod prices;
 mod query;
+mod rows;
 mod run_loops;
 mod scores;
 mod script;
@@ -55,6 +57,7 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Some(Verb::Cost(args)) => cost::run(&args),
         Some(Verb::Loops(args)) => loops::run(&args),
         Some(Verb::Drift(args)) => drift::run(&args),
+        Some(Verb::Show(args)) => show::run(&args),
         Some(Verb::Budget(args)) => budget::run(&args),
         Some(Verb::Demo(args)) => demo::run(&args),
     };

@@ -40,6 +40,10 @@ pub(crate) struct Run {
     pub(crate) error_message: Option<String>,
     /// Nanoseconds since 1970.
     pub(crate) started: Option<i64>,
+    /// The same in UTC, RFC 3339.
+    pub(crate) started_at: Option<String>,
+    /// What the starts of the spans count from, nanoseconds since 1970.
+    pub(crate) first_start: Option<i64>,
     pub(crate) duration_ns: Option<i64>,
     pub(crate) steps: Option<i64>,
     pub(crate) llm_calls: Option<i64>,
@@ -166,6 +170,7 @@ pub(crate) async fn load(engine: &Engine, id: &str, wanted: Texts, loops_from: &
     }
     run.spans = in_tree_order(spans);
     let first = run.spans.iter().filter_map(|s| s.start_ns).min();
+    run.first_start = first;
     for s in &mut run.spans {
         s.start_ns = s.start_ns.zip(first).map(|(at, first)| at.saturating_sub(first));
     }

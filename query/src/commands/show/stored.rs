@@ -32,6 +32,7 @@ pub(super) async fn header(engine: &Engine, id: &str) -> Result<(Run, i64)> {
         run.error_type = text("error_type")?;
         run.error_message = text("error_message")?;
         run.started = int("start_time")?;
+        run.started_at = text("start_time")?;
         run.duration_ns = int("duration_ns")?;
         run.steps = int("steps")?;
         run.llm_calls = int("llm_calls")?;

@@ -1,0 +1,46 @@
+//! The command lines of `spanfile show` and `spanfile diff`.
+
+use clap::{Args, ValueEnum};
+
+use super::ShownArgs;
+
+/// Show.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The .spans file; a quoted pattern opens several as one.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// The run: the begin of its id; or last, slowest, dearest.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// All spans; else what repeats, long lists and deep levels are folded, and counted, once a run is long.
+    #[arg(long)]
+    pub(crate) expand: bool,
+    /// This many levels below the roots.
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+    /// Inputs and outputs below each span; with --io=full all of them, else the begin of each.
+    #[arg(
+        long,
+        value_name = "HOW",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "begin"
+    )]
+    pub(crate) io: Option<IoShown>,
+    /// The waterfall alone, in order of start.
+    #[arg(long, conflicts_with = "depth")]
+    pub(crate) waterfall: bool,
+    // --html PAGE belongs here.
+    #[command(flatten)]
+    pub(crate) shown: ShownArgs,
+}
+
+/// How much of inputs and outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IoShown {
+    /// The begin of each.
+    Begin,
+    /// All.
+    Full,
+}
