@@ -13,7 +13,7 @@ use spanfile::budget::Per;
 
 pub(crate) use drift::{DriftArgs, FailOn};
 pub(crate) use prices::{PricesArgs, PricesVerb};
-pub(crate) use show::{IoShown, ShowArgs};
+pub(crate) use show::{DiffArgs, IoShown, ShowArgs};
 
 /// A single-file trace store for AI agents, and SQL over it.
 #[derive(Debug, Parser)]
@@ -55,6 +55,8 @@ pub(crate) enum Verb {
     Drift(DriftArgs),
     /// A run as a tree with a waterfall: what it did, and where time, tokens and money went.
     Show(ShowArgs),
+    /// Two runs step by step: what is the same, what changed, and what that cost.
+    Diff(DiffArgs),
     /// Budgets that a file keeps.
     Budget(BudgetArgs),
     /// Prices of models: what is known, and what you pay.

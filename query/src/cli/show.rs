@@ -36,6 +36,28 @@ pub(crate) struct ShowArgs {
     pub(crate) shown: ShownArgs,
 }
 
+/// Diff.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The .spans file; a quoted pattern opens several as one.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// The first run: the begin of its id; or last, slowest, dearest.
+    #[arg(value_name = "RUN")]
+    pub(crate) a: String,
+    /// The run to compare it with, named alike.
+    #[arg(value_name = "RUN")]
+    pub(crate) b: String,
+    /// Read the second run from this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<String>,
+    /// All steps; else long stretches of those that are the same are folded, and counted.
+    #[arg(long)]
+    pub(crate) expand: bool,
+    #[command(flatten)]
+    pub(crate) shown: ShownArgs,
+}
+
 /// How much of inputs and outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum IoShown {

@@ -6,6 +6,7 @@ mod compact;
 mod cost;
 mod demo;
 mod demo_runs;
+mod diff;
 mod drawing;
 mod drift;
 mod info;
@@ -58,6 +59,7 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Some(Verb::Loops(args)) => loops::run(&args),
         Some(Verb::Drift(args)) => drift::run(&args),
         Some(Verb::Show(args)) => show::run(&args),
+        Some(Verb::Diff(args)) => diff::run(&args),
         Some(Verb::Budget(args)) => budget::run(&args),
         Some(Verb::Demo(args)) => demo::run(&args),
     };

@@ -239,17 +239,17 @@ fn of_fold(run: &Run, fold: &Fold, row: &Row, digits: usize, prefix: Prefix) -> 
     let sum = &fold.sum;
     let mut name = Line::default();
     name.painted(Paint::Heading, &prefix.of(row));
-    name.painted(Paint::Heading, &format!("… {}", if fold.below { "below: " } else { "" }));
+    name.painted(Paint::Heading, "… ");
     // Failures before all else: what is cut must not be them.
     if sum.failed > 0 {
         name.painted(Paint::Bad, &format!("{} failed of ", grouped(sum.failed as i64)));
     }
-    name.painted(Paint::Heading, &count(sum.spans as i64, "span"));
+    let below = if fold.below { " below" } else { "" };
+    name.painted(Paint::Heading, &format!("{}{below}", count(sum.spans as i64, "span")));
     let what = tally(fold.members.iter().map(|&at| &run.spans[at]));
     let what = what.iter().map(|(n, s)| {
-        let kind = short(s);
-        let title = printable(s.title());
-        format!("{} × {kind}{}{title}", grouped(*n as i64), if kind.is_empty() { "" } else { " " })
+        let times = if *n > 1 { format!("{} × ", grouped(*n as i64)) } else { String::new() };
+        format!("{times}{} {}", printable(short(s)), printable(s.title())).trim().to_owned()
     });
     name.painted(Paint::Heading, &format!(": {}", what.take(6).collect::<Vec<_>>().join(", ")));
     Cells {
