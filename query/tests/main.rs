@@ -10,6 +10,7 @@
 //! * `cost_views`: that all views of costs agree; prices by time, by name, of one's own,
 //! * `loops`: the table, its views, other settings, the verb,
 //! * `command`: the binary, by its stdout, stderr and exit code,
+//! * `show`: its verbs `show` and `diff`,
 //! * `cost`: its verbs `cost` and `budget`, and the view `budget_status`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -25,5 +26,6 @@ mod loops;
 mod pruning;
 mod readonly;
 mod render;
+mod show;
 mod structure;
 mod views;

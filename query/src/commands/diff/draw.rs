@@ -94,10 +94,10 @@ impl Sides<'_> {
         }
     }
 
-    /// Whether a pair is as good as not there: the same call, and neither failed.
+    /// Whether a pair is as good as not there: the same call, which failed in both or in neither.
     fn dull(&self, pair: Pair) -> bool {
         match pair {
-            Pair::Same(a, b) => !self.a[a].failed && !self.b[b].failed,
+            Pair::Same(a, b) => self.a[a].failed == self.b[b].failed,
             _ => false,
         }
     }
@@ -189,11 +189,15 @@ impl Layout {
             layout.tokens = layout.tokens.max(tokens.width());
             layout.cost = layout.cost.max(cost.width());
             layout.time = layout.time.max(time.width());
-            if let Row::Pair(at) = row {
-                let (a, b) = pairs[*at].sides();
-                let both = [a.map(|i| sides.a[i]), b.map(|i| sides.b[i])];
-                widest = both.into_iter().flatten().map(|s| said(s, true).width()).max().unwrap_or(0).max(widest);
-            }
+            widest = widest.max(match row {
+                Row::Pair(at) => {
+                    let (a, b) = pairs[*at].sides();
+                    let both = [a.map(|i| sides.a[i]), b.map(|i| sides.b[i])];
+                    both.into_iter().flatten().map(|s| said(s, true).width()).max().unwrap_or(0)
+                }
+                Row::Fold(_) if layout.beside => 0,
+                Row::Fold(stretch) => folded_pairs(sides, &pairs[stretch.clone()]).width(),
+            });
         }
         let begin = layout.begin();
         let numbers =
@@ -263,7 +267,12 @@ impl Layout {
         };
         out += &self.end(delta);
         let mut out = out.trim_end().to_owned() + "\n";
-        let (Some(a), Some(b)) = (a, b) else { return out };
+        let (Some(a), Some(b)) = (a, b) else {
+            if let Some(s) = a.or(b).filter(|s| s.failed) {
+                out += &self.note(Paint::Bad, &format!("failed{}", why(s)));
+            }
+            return out;
+        };
         // Beside each other models are seen to differ.
         if matches!(pair, Pair::Changed(..)) && !(self.beside && a.kind == "llm") {
             let all = changes(a, b);
@@ -284,10 +293,7 @@ impl Layout {
         }
         if a.failed != b.failed {
             let said = if b.failed { "failed in B, not in A" } else { "failed in A, not in B" };
-            let why = if b.failed { b } else { a };
-            let why = [&why.error_type, &why.status_message].into_iter().flatten().map(|t| printable(t));
-            let why: String = why.map(|t| format!(": {t}")).collect();
-            out += &self.note(Paint::Bad, &format!("{said}{why}"));
+            out += &self.note(Paint::Bad, &format!("{said}{}", why(if b.failed { b } else { a })));
         } else if a.kind == "tool"
             && a.result_hash.is_some()
             && b.result_hash.is_some()
@@ -310,22 +316,33 @@ impl Layout {
     }
 
     fn fold(&self, sides: &Sides<'_>, pairs: &[Pair], deltas: &[Delta]) -> String {
-        let of = |state: &str| pairs.iter().filter(|p| p.state() == state).count();
-        let states = [("same", "the same"), ("changed", "changed"), ("only_a", "only in A"), ("only_b", "only in B")];
-        let said = states.into_iter().map(|(state, said)| (of(state), said)).filter(|(n, _)| *n > 0);
-        let said: Vec<String> = said.map(|(n, said)| format!("{} {said}", grouped(n as i64))).collect();
-        let failed = |s: &&RunSpan| s.failed;
-        let in_a = pairs.iter().filter_map(|p| p.sides().0).map(|i| sides.a[i]).filter(failed).count();
-        let in_b = pairs.iter().filter_map(|p| p.sides().1).map(|i| sides.b[i]).filter(failed).count();
-        let mut line = Line::default();
-        line.painted(Paint::Heading, &format!("… {}", said.join(", ")));
-        if in_a + in_b > 0 {
-            line.painted(Paint::Bad, &format!(", failed {in_a} in A, {in_b} in B"));
-        }
         let names = if self.beside { 2 * self.name + self.number + 4 } else { self.name };
-        let text = line.fit(self.look, self.begin() - 2 + names);
+        let text = folded_pairs(sides, pairs).fit(self.look, self.begin() - 2 + names);
         format!("{}\n", format!("  {text}{}", self.end(sum(deltas))).trim_end())
     }
+}
+
+/// How many of which state are folded, failures first: what is cut must not be them.
+fn folded_pairs(sides: &Sides<'_>, pairs: &[Pair]) -> Line {
+    let failed = |s: &&RunSpan| s.failed;
+    let in_a = pairs.iter().filter_map(|p| p.sides().0).map(|i| sides.a[i]).filter(failed).count();
+    let in_b = pairs.iter().filter_map(|p| p.sides().1).map(|i| sides.b[i]).filter(failed).count();
+    let states = [("same", "the same"), ("changed", "changed"), ("only_a", "only in A"), ("only_b", "only in B")];
+    let of = |state: &str| pairs.iter().filter(|p| p.state() == state).count();
+    let said = states.into_iter().map(|(state, said)| (of(state), said)).filter(|(n, _)| *n > 0);
+    let said: Vec<String> = said.map(|(n, said)| format!("{} {said}", grouped(n as i64))).collect();
+    let mut line = Line::default();
+    line.painted(Paint::Heading, "… ");
+    if in_a + in_b > 0 {
+        line.painted(Paint::Bad, &format!("failed {in_a} in A, {in_b} in B; "));
+    }
+    line.painted(Paint::Heading, &said.join(", "));
+    line
+}
+
+/// Why a step failed.
+fn why(s: &RunSpan) -> String {
+    [&s.error_type, &s.status_message].into_iter().flatten().map(|t| format!(": {}", printable(t))).collect()
 }
 
 fn sum(deltas: &[Delta]) -> Delta {

@@ -69,7 +69,7 @@ pub(super) fn drawn(run: &Run, options: &ShowOptions, look: Look) -> String {
             Item::Fold(fold) => of_fold(run, fold, row, digits, prefix),
         })
         .collect();
-    let layout = Layout::of(run, &cells, room, options.waterfall);
+    let layout = Layout::of(run, &cells, room, look.width >= WATERFALL, options.waterfall);
     let mut out = heading(run, look) + &details(run, look);
     out += &format!("{}{}\n", " ".repeat(gutter.width()), look.paint(Paint::Heading, layout.heading().trim_end()));
     for (i, (row, cells)) in rows.iter().zip(&cells).enumerate() {
@@ -307,7 +307,7 @@ fn below(run: &Run, tree: &Tree<'_>, at: usize, options: &ShowOptions, look: Loo
 }
 
 impl Layout {
-    fn of(run: &Run, cells: &[Cells], width: usize, waterfall: bool) -> Layout {
+    fn of(run: &Run, cells: &[Cells], width: usize, bars: bool, waterfall: bool) -> Layout {
         let widest = |of: &dyn for<'c> Fn(&'c Cells) -> &'c str| cells.iter().map(|c| of(c).width()).max().unwrap_or(0);
         let headed = |width: usize, heading: &str| if width == 0 { 0 } else { width.max(heading.width()) };
         let mut layout = Layout {
@@ -331,7 +331,7 @@ impl Layout {
         let room = width.saturating_sub(layout.numbers());
         let wanted = cells.iter().map(|c| c.name.width()).max().unwrap_or(0).max("span".len());
         let total_ns = run.spans.iter().filter_map(RunSpan::end_ns).max().unwrap_or(0);
-        if width >= WATERFALL && total_ns > 0 {
+        if bars && total_ns > 0 {
             let share = if waterfall { 100 - SHARE } else { SHARE };
             let least = (room * share / 100).max(BAR[0]);
             let name = wanted.min(room.saturating_sub(least + GAP)).max(NAME);

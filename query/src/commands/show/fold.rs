@@ -383,30 +383,11 @@ mod tests {
         let run = run(spans);
         let tree = Tree::of(&run);
         let drawn = lines(&tree.rows(Folding::Needed { depth: None }), &run);
-        assert_eq!(
-            drawn,
-            [
-                "a",
-                " m",
-                " t",
-                " m",
-                " t",
-                " +94 of 94, 0 failed",
-                " m",
-                " t",
-                " m",
-                " t",
-                " m",
-                " t",
-                " m",
-                " +92 of 92, 0 failed",
-                " t",
-                " m",
-                " t"
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-        );
+        let turn = [" m", " t"];
+        // The last turn before the one that failed, that one, and the first two after it.
+        let middle = [["a"].to_vec(), [turn; 2].concat(), vec![" +94 of 94, 0 failed"], [turn; 4].concat()];
+        let end = [vec![" +92 of 92, 0 failed"], turn.to_vec()];
+        assert_eq!(drawn, [middle.concat(), end.concat()].concat());
         assert_eq!(tree.rows(Folding::Nothing).len(), 201);
     }
 
