@@ -245,4 +245,28 @@ mod tests {
         assert_eq!(folded("one two three", 8, 2), "one two\n  three\n");
         assert_eq!(folded("abcdefghij k", 4, 1), "abcdefghij\n k\n");
     }
+
+    #[test]
+    fn what_is_cut_fits() {
+        // The sign that makes the heart an emoji makes it wider, too.
+        for text in ["\u{2764}\u{fe0f}\u{2764}\u{fe0f}\u{2764}\u{fe0f}", "検索工具", "plain text"] {
+            for width in 1..8 {
+                assert!(cut(text, width).width() <= width, "{text} {width}");
+            }
+        }
+        let mut line = Line::default();
+        line.plain("検索 ");
+        line.painted(Paint::Heading, "工具");
+        let plain = Look { width: 80, colour: false };
+        assert_eq!(line.fit(plain, 12), "検索 工具   ");
+        assert_eq!(line.fit(plain, 8), "検索 工…");
+        assert_eq!(line.fit(plain, 5), "検索…");
+        assert_eq!(line.fit(Look { colour: true, ..plain }, 9), "検索 \u{1b}[2m工具\u{1b}[0m");
+    }
+
+    #[test]
+    fn ascii_keeps_columns() {
+        let drawn = "├ ✗ llm m…  Σ1  ≥$2  3 µs *  ▕█▋┄";
+        assert!(ascii(drawn).is_ascii() && ascii(drawn).width() == drawn.width(), "{}", ascii(drawn));
+    }
 }

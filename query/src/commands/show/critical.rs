@@ -5,8 +5,14 @@
 //! ended by then is on the path, and so on from the start of that child; time between two such children is the span's
 //! own. A child that outlasts its parent counts up to the parent's end.
 //!
+//! Clocks of a millisecond let a span end after the next one has begun, which would take it off the path: an overlap
+//! shorter than that is none.
+//!
 //! CRISP takes the end of the root for the end of the trace. Agents' frameworks close a root before the work below it is
 //! done often enough, so here a run ends with whatever span ends last, and the ancestors of that span last as long.
+
+/// How much later than the next one's start a span may end, and yet come before it.
+const SLACK_NS: i64 = 1_000_000;
 
 /// A span in time; parents come before their children.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +57,8 @@ fn walk(siblings: &[usize], times: &[Option<(i64, i64)>], until: i64, open: &mut
     known.sort_unstable_by(|a, b| b.cmp(a));
     let (mut now, mut covered) = (until, 0);
     for (end, start, at) in known {
-        if end <= now {
+        if end <= now.saturating_add(SLACK_NS) && start <= now {
+            let end = end.min(now);
             open.push((at, end));
             covered += end - start.min(end);
             now = start;
@@ -91,10 +98,15 @@ fn filled(spans: &[Timed]) -> Vec<Option<(i64, i64)>> {
 mod tests {
     use super::*;
 
+    /// Well above what clocks do not tell apart.
+    const UNIT: i64 = 10 * SLACK_NS;
+
     /// Spans as parent, start and end; the path as the spans on it with their own time.
     fn path(spans: &[(Option<usize>, Option<i64>, Option<i64>)]) -> Vec<(usize, i64)> {
-        let spans: Vec<Timed> = spans.iter().map(|&(parent, start, end)| Timed { parent, start, end }).collect();
-        critical_path(&spans).into_iter().enumerate().filter_map(|(at, own)| Some((at, own?))).collect()
+        let ms = |t: Option<i64>| t.map(|t| t * UNIT);
+        let timed = |&(parent, start, end): &_| Timed { parent, start: ms(start), end: ms(end) };
+        let spans: Vec<Timed> = spans.iter().map(timed).collect();
+        critical_path(&spans).into_iter().enumerate().filter_map(|(at, own)| Some((at, own? / UNIT))).collect()
     }
 
     fn at(parent: usize, start: i64, end: i64) -> (Option<usize>, Option<i64>, Option<i64>) {
@@ -148,6 +160,18 @@ mod tests {
     }
 
     #[test]
+    fn clocks_are_not_exact() {
+        let span = |parent, start, end| Timed { parent, start: Some(start), end: Some(end) };
+        let ms = SLACK_NS;
+        // The first ends within a millisecond after the second began: it counts up to there.
+        let spans = [span(None, 0, 100 * ms), span(Some(0), 0, 50 * ms), span(Some(0), 50 * ms - ms / 2, 100 * ms)];
+        assert_eq!(critical_path(&spans), [Some(0), Some(50 * ms - ms / 2), Some(50 * ms + ms / 2)]);
+        // More than that is another thread.
+        let spans = [span(None, 0, 100 * ms), span(Some(0), 0, 50 * ms), span(Some(0), 48 * ms, 100 * ms)];
+        assert_eq!(critical_path(&spans), [Some(48 * ms), None, Some(52 * ms)]);
+    }
+
+    #[test]
     fn orphans_are_roots() {
         assert_eq!(path(&[root(0, 50), at(0, 10, 50), root(60, 100), root(0, 70)]), [(0, 10), (1, 40), (2, 40)]);
     }
@@ -156,7 +180,7 @@ mod tests {
     fn a_chain_as_long_as_a_run_needs_no_stack() {
         let n = 200_000_usize;
         let spans: Vec<Timed> = (0..n)
-            .map(|i| Timed { parent: i.checked_sub(1), start: Some(i as i64), end: Some(2 * n as i64 - i as i64) })
+            .map(|i| Timed { parent: i.checked_sub(1), start: Some(i as i64), end: Some((2 * n - i) as i64) })
             .collect();
         assert!(critical_path(&spans).iter().all(Option::is_some));
     }

@@ -85,7 +85,7 @@ fn said(message: &Value) -> String {
     for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
         parts.push(called(call.get("tool_call").unwrap_or(call)).unwrap_or_else(|| call.to_string()));
     }
-    parts.retain(|p| !p.is_empty());
+    let parts: Vec<&str> = parts.iter().map(|p| p.trim()).filter(|p| !p.is_empty()).collect();
     parts.join(" ")
 }
 
@@ -107,7 +107,7 @@ fn called(call: &Value) -> Option<String> {
         Some(other) => other.to_string(),
         None => String::new(),
     };
-    Some(format!("{name}({arguments})"))
+    Some(if arguments.is_empty() { name.to_owned() } else { format!("{name}({arguments})") })
 }
 
 #[cfg(test)]
