@@ -1,18 +1,29 @@
 //! The command line: every option in one place.
 
+mod budget;
+mod cost;
+mod demo;
 mod drift;
+mod ingest;
+mod loops;
 mod prices;
+mod scores;
 mod show;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use spanfile::budget::Per;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub(crate) use budget::{BudgetArgs, BudgetKeyArgs, BudgetVerb};
+pub(crate) use cost::{CostArgs, CostBy, FailOver};
+pub(crate) use demo::DemoArgs;
 pub(crate) use drift::{DriftArgs, FailOn};
+pub(crate) use ingest::IngestArgs;
+pub(crate) use loops::LoopsArgs;
 pub(crate) use prices::{PricesArgs, PricesVerb};
+pub(crate) use scores::{ScoresArgs, ScoresVerb};
 pub(crate) use show::{DiffArgs, IoShown, ShowArgs};
 
 /// A single-file trace store for AI agents, and SQL over it.
@@ -167,46 +178,6 @@ pub(crate) struct FileArgs {
     pub(crate) file: PathBuf,
 }
 
-/// Ingest.
-#[derive(Debug, Args)]
-pub(crate) struct IngestArgs {
-    /// The .spans file to write to.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Files, folders, patterns, or - for stdin: OTLP protobuf, JSON or JSON lines, or sessions of Claude Code;
-    /// also gzip or zstd.
-    #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<String>,
-    /// Keep rejected records in this file, as they came.
-    #[arg(long, value_name = "PATH")]
-    pub(crate) rejects: Option<PathBuf>,
-    /// No progress and no summary.
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-}
-
-/// Scores.
-#[derive(Debug, Args)]
-pub(crate) struct ScoresArgs {
-    #[command(subcommand)]
-    pub(crate) verb: ScoresVerb,
-}
-
-/// What to do with scores.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ScoresVerb {
-    /// Add scores to a file: CSV with a header, or JSON lines, with trace_id, span_id, name, value, label,
-    /// explanation, source, time (RFC 3339, or nanoseconds since 1970). The same score again changes nothing.
-    Import {
-        /// The .spans file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// Files of scores, or - for stdin.
-        #[arg(value_name = "SCORES", required = true)]
-        inputs: Vec<String>,
-    },
-}
-
 /// How what a verb draws looks, and what its queries may use.
 #[derive(Debug, Args)]
 pub(crate) struct ShownArgs {
@@ -217,195 +188,6 @@ pub(crate) struct ShownArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
-}
-
-/// Costs.
-#[derive(Debug, Args)]
-pub(crate) struct CostArgs {
-    /// The .spans file; a quoted pattern opens several as one.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: String,
-    /// What to sum by: model, or run with --as-of and --what-if, unless this says otherwise.
-    #[arg(long, value_name = "WHAT")]
-    pub(crate) by: Option<CostBy>,
-    /// How many rows; 0 for all. 20 unless this says otherwise; all in CSV, JSON and the like.
-    #[arg(long, value_name = "N")]
-    pub(crate) top: Option<usize>,
-    /// Every call at the prices of this day or moment: 2025-05-01, or RFC 3339.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) as_of: Option<String>,
-    /// Calls of one model at the prices of another.
-    #[arg(long, value_name = "MODEL=MODEL", conflicts_with = "as_of")]
-    pub(crate) what_if: Option<String>,
-    /// Compare with the budgets of this TOML file, not with those that the .spans file keeps.
-    #[arg(long, value_name = "TOML", conflicts_with_all = ["as_of", "what_if"])]
-    pub(crate) budgets: Option<PathBuf>,
-    /// Exit with 4 when a budget is over its limit, or may be because a cost is incomplete. The limit is the hard one;
-    /// with soft, either.
-    #[arg(
-        long,
-        value_name = "LIMIT",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "hard",
-        conflicts_with_all = ["as_of", "what_if"]
-    )]
-    pub(crate) fail_over: Option<FailOver>,
-    /// With --fail-over: what is known decides, also where a cost is incomplete.
-    #[arg(long, requires = "fail_over")]
-    pub(crate) allow_incomplete: bool,
-    #[command(flatten)]
-    pub(crate) shown: ShownArgs,
-}
-
-/// What to sum costs by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CostBy {
-    /// One row per run.
-    Run,
-    /// Per session.
-    Session,
-    /// Per end user.
-    User,
-    /// Per agent.
-    Agent,
-    /// Per agent and its version.
-    Version,
-    /// Per workflow.
-    Workflow,
-    /// Per provider and model.
-    Model,
-    /// Per tool whose results model calls read.
-    Tool,
-    /// Per day, UTC, oldest first.
-    Day,
-    /// Per workflow, with the cost of a success.
-    Success,
-    /// Per kind of tokens: input, cache reads, output and so on.
-    Bucket,
-    /// Per budget and what it is for.
-    Budget,
-}
-
-/// Loops.
-#[derive(Debug, Args)]
-pub(crate) struct LoopsArgs {
-    /// The .spans file; a quoted pattern opens several as one.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: String,
-    /// Draw the steps of this run with its loops as blocks; the begin of its id is enough.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["kind", "agent", "all", "top", "format"])]
-    pub(crate) run: Option<String>,
-    /// Loops of this kind only: exact_repeat, retry_storm, cycle, handoff_ping_pong, monologue, stagnation, scattered,
-    /// near_repeat or polling.
-    #[arg(long, value_name = "KIND")]
-    pub(crate) kind: Option<String>,
-    /// Loops of this agent only.
-    #[arg(long, value_name = "AGENT")]
-    pub(crate) agent: Option<String>,
-    /// Also what is for information only: polling, and agents that take turns but do something new each time.
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// From how many repeats on something is a loop; 3 unless this or --loop-settings says otherwise.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
-    pub(crate) min_repeats: Option<u32>,
-    /// How many rows, the worst first; 0 for all. 20 unless this says otherwise; all in CSV, JSON and the like.
-    #[arg(long, value_name = "N")]
-    pub(crate) top: Option<usize>,
-    #[command(flatten)]
-    pub(crate) shown: ShownArgs,
-}
-
-/// Which limit a gate looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FailOver {
-    /// Soft limits and hard ones.
-    Soft,
-    /// Hard limits.
-    Hard,
-}
-
-/// Budgets.
-#[derive(Debug, Args)]
-pub(crate) struct BudgetArgs {
-    #[command(subcommand)]
-    pub(crate) verb: BudgetVerb,
-}
-
-/// What to do with budgets.
-#[derive(Debug, Subcommand)]
-pub(crate) enum BudgetVerb {
-    /// Set a budget, in the place of the one for the same.
-    Set {
-        /// The .spans file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        #[command(flatten)]
-        key: BudgetKeyArgs,
-        /// USD above which there is a warning.
-        #[arg(long, value_name = "USD", value_parser = spanfile::cost::parse_usd)]
-        soft: Option<i128>,
-        /// USD above which the budget is broken.
-        #[arg(long, value_name = "USD", value_parser = spanfile::cost::parse_usd)]
-        hard: Option<i128>,
-    },
-    /// Take a budget out.
-    Remove {
-        /// The .spans file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        #[command(flatten)]
-        key: BudgetKeyArgs,
-    },
-    /// Show the budgets.
-    List {
-        /// The .spans file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        #[command(flatten)]
-        output: OutputArgs,
-    },
-    /// Put the budgets of a TOML file in the place of all that the file has.
-    Import {
-        /// The .spans file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// Tables [[budget]] with per, name, every, soft and hard; - for stdin.
-        #[arg(value_name = "TOML")]
-        budgets: PathBuf,
-    },
-    /// Write the budgets as TOML to stdout.
-    Export {
-        /// The .spans file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-}
-
-/// What a budget is for.
-#[derive(Debug, Args)]
-pub(crate) struct BudgetKeyArgs {
-    /// What has the budget: run, session, user, agent or day.
-    #[arg(long, value_name = "WHAT", value_parser = per)]
-    pub(crate) per: Per,
-    /// Only this session, user or agent.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// For a user or an agent: for one day, and not for all that the file holds.
-    #[arg(long, value_name = "day", value_parser = ["day"])]
-    pub(crate) every: Option<String>,
-}
-
-fn per(name: &str) -> Result<Per, String> {
-    Per::find(name).ok_or_else(|| format!("one of {}", Per::ALL.map(Per::name).join(", ")))
-}
-
-/// Demo.
-#[derive(Debug, Args)]
-pub(crate) struct DemoArgs {
-    /// Show this file in place of the bundled captures.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
 }
 
 /// Parses the command line. On a usage error, and for help, it prints and says with which code to exit.
