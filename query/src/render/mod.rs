@@ -4,6 +4,7 @@
 //! choose the widths of its columns and keeps them.
 
 mod parquet;
+mod partial;
 mod table;
 mod terminal;
 mod text;
@@ -18,6 +19,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
 
 use crate::error::{QueryError, Result};
+
+pub use partial::PartialFile;
 use table::Borders;
 use terminal::Shown;
 use value::Values;
