@@ -6,6 +6,7 @@ mod demo;
 mod drift;
 mod ingest;
 mod loops;
+mod manual;
 mod prices;
 mod scores;
 mod show;
@@ -14,7 +15,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
 pub(crate) use budget::{BudgetArgs, BudgetKeyArgs, BudgetVerb};
 pub(crate) use cost::{CostArgs, CostBy, FailOver};
@@ -22,6 +23,7 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use drift::{DriftArgs, FailOn};
 pub(crate) use ingest::IngestArgs;
 pub(crate) use loops::LoopsArgs;
+pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use prices::{PricesArgs, PricesVerb};
 pub(crate) use scores::{ScoresArgs, ScoresVerb};
 pub(crate) use show::{DiffArgs, IoShown, ShowArgs};
@@ -34,7 +36,8 @@ pub(crate) use show::{DiffArgs, IoShown, ShowArgs};
     about,
     args_conflicts_with_subcommands = true,
     after_help = "Options may be written with one dash or two. Exit codes: 0 fine, 1 SQL or I/O error, 2 usage, \
-                  3 finished with rejected input, 4 a gate failed."
+                  3 finished with rejected input, 4 a gate failed.\n\n\
+                  Example:\n  spanfile runs.spans \"SELECT name, duration_ns FROM spans ORDER BY duration_ns DESC LIMIT 5\""
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -47,40 +50,66 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Run SQL over a file; the same as naming the file alone.
+    #[command(
+        after_help = "Example:\n  spanfile query runs.spans -csv \"SELECT kind, count(*) FROM spans GROUP BY kind\""
+    )]
     Query(QueryArgs),
     /// Read OTLP traces, or session files of Claude Code, into a file, creating it when it is not there.
+    #[command(after_help = "Example:\n  spanfile ingest runs.spans captures/*.jsonl --rejects rejected.jsonl")]
     Ingest(IngestArgs),
     /// Say what a file holds.
+    #[command(after_help = "Example:\n  spanfile info runs.spans")]
     Info(FileArgs),
     /// Check every byte and the whole log of a file.
+    #[command(after_help = "Example:\n  spanfile verify runs.spans")]
     Verify(FileArgs),
     /// Merge segments and give back unused space.
+    #[command(after_help = "Example:\n  spanfile compact runs.spans")]
     Compact(FileArgs),
     /// Scores that evaluators or people gave to runs.
+    #[command(after_help = "Example:\n  spanfile scores import runs.spans ragas.csv")]
     Scores(ScoresArgs),
     /// What runs cost, by run, agent, model, day and more, and whether budgets hold.
+    #[command(after_help = "Example:\n  spanfile cost runs.spans --by agent --top 5")]
     Cost(CostArgs),
     /// What runs did again and again, and what it wasted.
+    #[command(after_help = "Example:\n  spanfile loops runs.spans --min-repeats 4")]
     Loops(LoopsArgs),
     /// What changed between two sets of runs, whether it is real, and since when.
+    #[command(after_help = "Example:\n  spanfile drift runs.spans --baseline 'version v1' --current 'version v2'")]
     Drift(DriftArgs),
     /// A run as a tree with a waterfall: what it did, and where time, tokens and money went.
+    #[command(
+        after_help = "Example:\n  spanfile show runs.spans last"
+    )]
     Show(ShowArgs),
     /// Two runs step by step: what is the same, what changed, and what that cost.
+    #[command(after_help = "Example:\n  spanfile diff runs.spans 27c5 da3e")]
     Diff(DiffArgs),
     /// Budgets that a file keeps.
+    #[command(after_help = "Example:\n  spanfile budget set runs.spans --per run --soft 0.50 --hard 2")]
     Budget(BudgetArgs),
     /// Prices of models: what is known, and what you pay.
+    #[command(after_help = "Example:\n  spanfile prices find gpt-5")]
     Prices(PricesArgs),
     /// Ingest the bundled captures into a file and show what is in it.
+    #[command(after_help = "Example:\n  spanfile demo")]
     Demo(DemoArgs),
+    /// Write what a shell needs to complete this command's options and verbs.
+    #[command(
+        after_help = "Example:\n  spanfile completions bash > ~/.local/share/bash-completion/completions/spanfile"
+    )]
+    Completions(CompletionsArgs),
+    /// Write the manual page.
+    #[command(after_help = "Example:\n  spanfile man --dir ~/.local/share/man/man1")]
+    Man(ManArgs),
 }
 
 /// SQL over a file.
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
     /// The .spans file; a quoted pattern opens several as one.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<String>,
     /// Statements to run.
     #[arg(value_name = "SQL")]
@@ -277,24 +306,4 @@ fn closest(given: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn one_dash_or_two() {
-        let words = |a: &[&str]| double_dashes(a.iter().map(OsString::from));
-        assert_eq!(
-            words(&["x", "-json", "--csv", "-c", "-", "-1.5", "--", "-json"]),
-            ["x", "--json", "--csv", "-c", "-", "-1.5", "--", "-json"]
-        );
-        assert_eq!(
-            words(&["a", "-attach", "b.spans", "AS", "b", "--attach", "c=d", "-- x\nselect 1"]),
-            ["a", "--attach", "b.spans=b", "--attach", "c=d", " -- x\nselect 1"]
-        );
-    }
-}
+mod tests;

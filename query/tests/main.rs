@@ -11,6 +11,7 @@
 //! * `loops`: the table, its views, other settings, the verb,
 //! * `command`: the binary, by its stdout, stderr and exit code,
 //! * `show`: its verbs `show` and `diff`,
+//! * `manual`: manual pages and completions,
 //! * `cost`: its verbs `cost` and `budget`, and the view `budget_status`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -23,6 +24,7 @@ mod dialect;
 mod drift;
 mod functions;
 mod loops;
+mod manual;
 mod pruning;
 mod readonly;
 mod render;

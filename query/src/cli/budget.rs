@@ -18,6 +18,9 @@ pub(crate) struct BudgetArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BudgetVerb {
     /// Set a budget, in the place of the one for the same.
+    #[command(
+        after_help = "Example:\n  spanfile budget set runs.spans --per agent --name support --every day --hard 20"
+    )]
     Set {
         /// The .spans file.
         #[arg(value_name = "FILE")]
@@ -32,6 +35,7 @@ pub(crate) enum BudgetVerb {
         hard: Option<i128>,
     },
     /// Take a budget out.
+    #[command(after_help = "Example:\n  spanfile budget remove runs.spans --per run")]
     Remove {
         /// The .spans file.
         #[arg(value_name = "FILE")]
@@ -40,6 +44,7 @@ pub(crate) enum BudgetVerb {
         key: BudgetKeyArgs,
     },
     /// Show the budgets.
+    #[command(after_help = "Example:\n  spanfile budget list runs.spans")]
     List {
         /// The .spans file.
         #[arg(value_name = "FILE")]
@@ -48,6 +53,7 @@ pub(crate) enum BudgetVerb {
         output: OutputArgs,
     },
     /// Put the budgets of a TOML file in the place of all that the file has.
+    #[command(after_help = "Example:\n  spanfile budget import runs.spans budgets.toml")]
     Import {
         /// The .spans file.
         #[arg(value_name = "FILE")]
@@ -57,6 +63,7 @@ pub(crate) enum BudgetVerb {
         budgets: PathBuf,
     },
     /// Write the budgets as TOML to stdout.
+    #[command(after_help = "Example:\n  spanfile budget export runs.spans > budgets.toml")]
     Export {
         /// The .spans file.
         #[arg(value_name = "FILE")]

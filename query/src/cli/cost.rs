@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::ShownArgs;
 
@@ -10,7 +10,7 @@ use super::ShownArgs;
 #[derive(Debug, Args)]
 pub(crate) struct CostArgs {
     /// The .spans file; a quoted pattern opens several as one.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: String,
     /// What to sum by: model, or run with --as-of and --what-if, unless this says otherwise.
     #[arg(long, value_name = "WHAT")]

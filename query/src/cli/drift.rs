@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::ShownArgs;
 
@@ -10,7 +10,7 @@ use super::ShownArgs;
 #[derive(Debug, Args)]
 pub(crate) struct DriftArgs {
     /// The .spans file; a quoted pattern opens several as one.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: String,
     /// Runs to compare with: 'previous 28 days', 'before 2026-01-15', '2026-01-01..2026-01-15', 'version v1', 'model
     /// gpt-5', 'prompt 3', 'environment staging', or a condition on the columns of agent_runs. The 28 days before the

@@ -1,6 +1,6 @@
 //! The command line of `spanfile loops`.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::ShownArgs;
 
@@ -8,7 +8,7 @@ use super::ShownArgs;
 #[derive(Debug, Args)]
 pub(crate) struct LoopsArgs {
     /// The .spans file; a quoted pattern opens several as one.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: String,
     /// Draw the steps of this run with its loops as blocks; the begin of its id is enough.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["kind", "agent", "all", "top", "format"])]

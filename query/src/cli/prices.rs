@@ -17,6 +17,7 @@ pub(crate) struct PricesArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum PricesVerb {
     /// Show all prices, in dollars per million tokens.
+    #[command(after_help = "Example:\n  spanfile prices list runs.spans --user")]
     List {
         /// The .spans file.
         #[arg(value_name = "FILE")]
@@ -28,6 +29,7 @@ pub(crate) enum PricesVerb {
         format: OutputArgs,
     },
     /// Show which prices a model has, and how its name leads to them.
+    #[command(after_help = "Example:\n  spanfile prices find gpt-5 runs.spans --at 2026-01-01")]
     Find {
         /// The model, as spans name it.
         #[arg(value_name = "MODEL")]
@@ -48,6 +50,7 @@ pub(crate) enum PricesVerb {
         format: OutputArgs,
     },
     /// Add your prices or aliases to a file: CSV with a header, or JSON. They come before the bundled ones.
+    #[command(after_help = "Example:\n  spanfile prices import runs.spans mine.csv")]
     Import {
         /// The .spans file.
         #[arg(value_name = "FILE")]
@@ -57,6 +60,7 @@ pub(crate) enum PricesVerb {
         input: String,
     },
     /// Say which model of the price book another name means: a deployment, a profile, a model behind a gateway.
+    #[command(after_help = "Example:\n  spanfile prices alias runs.spans my-deployment openai/gpt-5")]
     Alias {
         /// The .spans file.
         #[arg(value_name = "FILE")]
@@ -72,6 +76,7 @@ pub(crate) enum PricesVerb {
         provider: Option<String>,
     },
     /// Write prices as CSV that import reads.
+    #[command(after_help = "Example:\n  spanfile prices export runs.spans --user > mine.csv")]
     Export {
         /// The .spans file.
         #[arg(value_name = "FILE")]
@@ -87,12 +92,14 @@ pub(crate) enum PricesVerb {
         jsonl: bool,
     },
     /// Replace a file's bundled prices by those of this program; yours stay.
+    #[command(after_help = "Example:\n  spanfile prices update runs.spans")]
     Update {
         /// The .spans file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
     /// Show what an update would change.
+    #[command(after_help = "Example:\n  spanfile prices diff runs.spans")]
     Diff {
         /// The .spans file.
         #[arg(value_name = "FILE")]

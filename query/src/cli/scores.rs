@@ -16,6 +16,7 @@ pub(crate) struct ScoresArgs {
 pub(crate) enum ScoresVerb {
     /// Add scores to a file: CSV with a header, or JSON lines, with trace_id, span_id, name, value, label,
     /// explanation, source, time (RFC 3339, or nanoseconds since 1970). The same score again changes nothing.
+    #[command(after_help = "Example:\n  spanfile scores import runs.spans ragas.csv")]
     Import {
         /// The .spans file.
         #[arg(value_name = "FILE")]

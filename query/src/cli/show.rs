@@ -1,6 +1,6 @@
 //! The command lines of `spanfile show` and `spanfile diff`.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::ShownArgs;
 
@@ -8,7 +8,7 @@ use super::ShownArgs;
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// The .spans file; a quoted pattern opens several as one.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: String,
     /// The run: the begin of its id; or last, slowest, dearest.
     #[arg(value_name = "RUN")]
@@ -31,7 +31,6 @@ pub(crate) struct ShowArgs {
     /// The waterfall alone, in order of start.
     #[arg(long, conflicts_with = "depth")]
     pub(crate) waterfall: bool,
-    // --html PAGE belongs here.
     #[command(flatten)]
     pub(crate) shown: ShownArgs,
 }
@@ -40,7 +39,7 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
     /// The .spans file; a quoted pattern opens several as one.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: String,
     /// The first run: the begin of its id; or last, slowest, dearest.
     #[arg(value_name = "RUN")]
@@ -49,7 +48,7 @@ pub(crate) struct DiffArgs {
     #[arg(value_name = "RUN")]
     pub(crate) b: String,
     /// Read the second run from this file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) against: Option<String>,
     /// All steps; else long stretches of those that are the same are folded, and counted.
     #[arg(long)]

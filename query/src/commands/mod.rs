@@ -13,6 +13,7 @@ mod info;
 mod ingest;
 mod loop_blocks;
 mod loops;
+mod manual;
 mod prices;
 mod query;
 mod rows;
@@ -62,6 +63,8 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Some(Verb::Diff(args)) => diff::run(&args),
         Some(Verb::Budget(args)) => budget::run(&args),
         Some(Verb::Demo(args)) => demo::run(&args),
+        Some(Verb::Completions(args)) => manual::completions(&args),
+        Some(Verb::Man(args)) => manual::man(&args),
     };
     match done {
         Ok(code) => code,
