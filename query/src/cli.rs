@@ -80,7 +80,7 @@ pub(crate) enum Verb {
     Drift(DriftArgs),
     /// A run as a tree with a waterfall: what it did, and where time, tokens and money went.
     #[command(
-        after_help = "Example:\n  spanfile show runs.spans last"
+        after_help = "Example:\n  spanfile show runs.spans last\n  spanfile show runs.spans 27c5 --html run.html"
     )]
     Show(ShowArgs),
     /// Two runs step by step: what is the same, what changed, and what that cost.

@@ -12,6 +12,7 @@
 //! * `command`: the binary, by its stdout, stderr and exit code,
 //! * `show`: its verbs `show` and `diff`,
 //! * `manual`: manual pages and completions,
+//! * `page`: what `show --html` writes, in a browser,
 //! * `cost`: its verbs `cost` and `budget`, and the view `budget_status`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -25,6 +26,7 @@ mod drift;
 mod functions;
 mod loops;
 mod manual;
+mod page;
 mod pruning;
 mod readonly;
 mod render;

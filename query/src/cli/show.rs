@@ -1,5 +1,7 @@
 //! The command lines of `spanfile show` and `spanfile diff`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::ShownArgs;
@@ -31,6 +33,10 @@ pub(crate) struct ShowArgs {
     /// The waterfall alone, in order of start.
     #[arg(long, conflicts_with = "depth")]
     pub(crate) waterfall: bool,
+    /// Write one page for a browser in place of drawing: the graph of agents and tools, the waterfall, and every step to
+    /// walk through.
+    #[arg(long, value_name = "PAGE", conflicts_with_all = ["expand", "depth", "io", "waterfall", "format"])]
+    pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) shown: ShownArgs,
 }

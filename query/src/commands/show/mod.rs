@@ -4,6 +4,7 @@ mod critical;
 mod draw;
 mod fold;
 mod heading;
+mod html;
 mod messages;
 mod rows;
 pub(super) mod run;
@@ -61,7 +62,8 @@ impl Io {
 pub(crate) fn run(args: &ShowArgs) -> Result<u8> {
     let runtime = runtime(args.shown.limits.threads)?;
     let interrupt: Arc<Notify> = watch_interrupts(&runtime);
-    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.shown.limits)?)?;
+    let files = expand(&args.file)?;
+    let engine = Engine::open_all(&files, engine_options(&args.shown.limits)?)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let options = ShowOptions {
         expand: args.expand,
@@ -75,7 +77,10 @@ pub(crate) fn run(args: &ShowArgs) -> Result<u8> {
     };
     let work = async {
         let (format, render) = output(&args.shown.output);
-        if args.shown.output.table || format != Format::Table {
+        if let Some(page) = &args.html {
+            let id = resolve(&engine, &args.run).await?;
+            html::write(&load(&engine, &id, Texts::All, LOOPS).await?, page, &files)?;
+        } else if args.shown.output.table || format != Format::Table {
             let id = resolve(&engine, &args.run).await?;
             let run = load(&engine, &id, options.io.texts(), LOOPS).await?;
             write_rows(&rows::rows(&run, options.io != Io::No)?, &format, &render, &mut out)?;
