@@ -28,6 +28,8 @@ struct Column {
     builder: Builder,
     /// Rows that the builder holds, NULLs included.
     len: usize,
+    /// Rows and bytes of text that the last batch had: the next will have about as many, and need not grow there.
+    last: (usize, usize),
 }
 
 enum Builder {
@@ -90,6 +92,14 @@ impl Builder {
 }
 
 impl Column {
+    /// Makes room for as much text as the last batch had and an eighth more.
+    fn make_room(&mut self) {
+        let (rows, bytes) = self.last;
+        if let Builder::Text(b) = &mut self.builder {
+            *b = StringBuilder::with_capacity(rows, bytes + bytes / 8);
+        }
+    }
+
     fn pad(&mut self, rows: usize) {
         if self.len < rows {
             self.builder.nulls(rows - self.len);
@@ -103,6 +113,9 @@ impl Column {
         }
         self.pad(rows);
         self.len = 0;
+        if let Builder::Text(b) = &self.builder {
+            self.last = (rows, b.values_slice().len());
+        }
         self.builder.finish()
     }
 }
@@ -112,7 +125,12 @@ impl Columns {
         let columns = schema
             .fields()
             .iter()
-            .map(|f| Column { data_type: f.data_type().clone(), builder: Builder::new(f.data_type()), len: 0 })
+            .map(|f| Column {
+                data_type: f.data_type().clone(),
+                builder: Builder::new(f.data_type()),
+                len: 0,
+                last: (0, 0),
+            })
             .collect();
         Columns { schema: schema.clone(), columns, rows: 0, row_bytes: 0 }
     }
@@ -134,6 +152,9 @@ impl Columns {
     /// The builder of a column, with NULLs up to the row being written.
     fn at(&mut self, column: usize) -> &mut Builder {
         let c = &mut self.columns[column];
+        if c.len == 0 {
+            c.make_room();
+        }
         c.pad(self.rows);
         c.len = self.rows + 1;
         &mut c.builder
