@@ -8,11 +8,15 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, SchemaRef, TimestampNanosecondType};
 use arrow::error::ArrowError;
+use foldhash::fast::RandomState;
 
 use crate::batch::SpanBatch;
 use crate::limits::{GATHER_BYTES, GATHER_ROWS};
 use crate::model::{SpanId, TraceId};
 use crate::schema;
+
+/// A set of traces. Ids come from outside, so the hash is seeded, as the standard library's is; this one is faster.
+pub(crate) type TraceSet = HashSet<TraceId, RandomState>;
 
 /// Where a row lies among the arrivals: batch, then row.
 pub(crate) type Place = (u32, u32);
@@ -65,7 +69,7 @@ pub(crate) struct Settled {
     /// Rows that took the place of an unequal one with the same ids.
     pub(crate) replaced: u64,
     /// Traces that arrived again without anything new: their sealed rows stay where they are.
-    pub(crate) unchanged: HashSet<TraceId>,
+    pub(crate) unchanged: TraceSet,
 }
 
 impl Arrivals {
@@ -122,8 +126,8 @@ impl Arrivals {
     }
 
     /// How many span rows each trace has here.
-    pub(crate) fn spans_per_trace(&self) -> HashMap<TraceId, u64> {
-        let mut out = HashMap::new();
+    pub(crate) fn spans_per_trace(&self) -> HashMap<TraceId, u64, RandomState> {
+        let mut out = HashMap::default();
         self.spans.iter().for_each(|r| *out.entry(r.trace).or_default() += 1);
         self.logs.iter().for_each(|r| {
             out.entry(r.trace).or_default();
@@ -142,11 +146,10 @@ impl Arrivals {
 
     /// Traces that look finished: a root is here, so is every parent, and none of the last eighth of the rows is theirs
     /// (a root that comes first looks finished too soon).
-    pub(crate) fn complete_traces(&self) -> Result<HashSet<TraceId>, ArrowError> {
-        let mut known: HashSet<(TraceId, SpanId)> = HashSet::with_capacity(self.spans.len());
-        known.extend(self.spans.iter().map(|r| (r.trace, r.span)));
-        let mut rooted: HashSet<TraceId> = HashSet::new();
-        let mut open: HashSet<TraceId> = HashSet::new();
+    pub(crate) fn complete_traces(&self) -> Result<TraceSet, ArrowError> {
+        let known: HashSet<(TraceId, SpanId), RandomState> = self.spans.iter().map(|r| (r.trace, r.span)).collect();
+        let mut rooted = TraceSet::default();
+        let mut open = TraceSet::default();
         open.extend(self.spans[self.spans.len() - self.spans.len() / 8..].iter().map(|r| r.trace));
         let at = column(schema::SPANS, "parent_span_id")?;
         for r in &self.spans {

@@ -15,7 +15,7 @@ use crate::batch::SpanBatch;
 use crate::error::{Error, Result};
 use crate::model::TraceId;
 use crate::schema;
-use crate::segment::arrivals::Arrivals;
+use crate::segment::arrivals::{Arrivals, TraceSet};
 
 /// What a commit made durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +192,7 @@ impl Writer {
         Ok(())
     }
 
-    fn seal_import(&mut self, traces: &HashSet<TraceId>) -> Result<()> {
+    fn seal_import(&mut self, traces: &TraceSet) -> Result<()> {
         let snapshot = self.shared.snapshot()?;
         let rows = assemble(&snapshot.sealed(), &self.import, |t| traces.contains(t));
         let rows = rows.map_err(|e| e.at(self.shared.file.path()))?;
