@@ -1,8 +1,8 @@
 //! Columns of record batches, value by value. A column that a batch lacks reads as NULL.
 
 use arrow::array::{
-    Array, AsArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Int64Array, RecordBatch,
-    StringArray, TimestampNanosecondArray,
+    Array, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Int64Array,
+    RecordBatch, StringArray, TimestampNanosecondArray,
 };
 use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type, TimestampNanosecondType};
 
@@ -18,6 +18,18 @@ impl<'a> Text<'a> {
     }
 
     pub(crate) fn at(&self, row: usize) -> Option<&'a str> {
+        self.0.filter(|c| c.is_valid(row)).map(|c| c.value(row))
+    }
+}
+
+pub(crate) struct Bytes<'a>(Option<&'a BinaryArray>);
+
+impl<'a> Bytes<'a> {
+    pub(crate) fn of(batch: &'a RecordBatch, name: &str) -> Self {
+        Bytes(batch.column_by_name(name).filter(|c| c.null_count() < c.len()).and_then(|c| c.as_binary_opt()))
+    }
+
+    pub(crate) fn at(&self, row: usize) -> Option<&'a [u8]> {
         self.0.filter(|c| c.is_valid(row)).map(|c| c.value(row))
     }
 }

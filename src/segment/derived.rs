@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use memchr::memmem;
@@ -10,6 +10,7 @@ use memchr::memmem;
 use super::Table;
 use super::arrivals::Place;
 use crate::batch::{Columns, PackedEvent, RowWriter, SpanBatch, unpack_events};
+use crate::cells::Bytes;
 use crate::derive::{
     BatchLogs, BatchRows, CostBasis, Deriver, Kind, RunLoop, RunRow, SpanDerived, SpanRow, Status, SyntheticCall,
     UsageRow,
@@ -21,9 +22,9 @@ use crate::typed_json::TypedJsonError;
 
 /// Derives trace by trace, and gathers what comes out.
 pub(crate) struct Derived<'a> {
-    batches: &'a [SpanBatch],
     spans: Vec<BatchRows<'a>>,
     logs: Vec<BatchLogs<'a>>,
+    events: Vec<Bytes<'a>>,
     deriver: Deriver,
     beside: Columns,
     runs: Columns,
@@ -42,9 +43,9 @@ impl<'a> Derived<'a> {
     pub(crate) fn new(batches: &'a [SpanBatch]) -> Self {
         let stored = |table: Table| Columns::new(&part_of(table, |c| c.origin != Origin::Computed));
         Derived {
-            batches,
             spans: batches.iter().map(|b| BatchRows::new(&b.spans)).collect(),
             logs: batches.iter().map(|b| BatchLogs::new(&b.logs)).collect(),
+            events: batches.iter().map(|b| Bytes::of(&b.spans, PACKED_EVENTS)).collect(),
             deriver: Deriver::default(),
             beside: Columns::new(&part_of(Table::Spans, |c| c.origin == Origin::Derived)),
             runs: stored(Table::Runs),
@@ -91,8 +92,7 @@ impl<'a> Derived<'a> {
 
     /// Events of a span, if any of them may be the result of an evaluation.
     fn own_events(&self, batch: u32, row: u32) -> Option<Vec<PackedEvent>> {
-        let column = self.batches[batch as usize].spans.column_by_name(PACKED_EVENTS)?.as_binary_opt::<i32>()?;
-        let bytes = column.is_valid(row as usize).then(|| column.value(row as usize))?;
+        let bytes = self.events[batch as usize].at(row as usize)?;
         memmem::find(bytes, RESULT_EVENT.as_bytes())?;
         unpack_events(bytes).ok()
     }

@@ -13,26 +13,29 @@ use arrow::error::ArrowError;
 use super::Table;
 use super::arrivals::Place;
 use crate::batch::{PackedEvent, PackedLink, SpanBatch, unpack_events, unpack_links};
+use crate::cells::Bytes;
 use crate::schema;
 
 /// Event rows of some traces: those of spans from the packed column, log records from their own rows.
 pub(crate) struct Events<'a> {
     batches: &'a [SpanBatch],
+    packed: Vec<Bytes<'a>>,
     own: EventBuilder,
     order: Vec<(usize, usize)>,
 }
 
 impl<'a> Events<'a> {
     pub(crate) fn new(batches: &'a [SpanBatch]) -> Self {
-        Events { batches, own: EventBuilder::default(), order: Vec::new() }
+        let packed = batches.iter().map(|b| Bytes::of(&b.spans, schema::PACKED_EVENTS)).collect();
+        Events { batches, packed, own: EventBuilder::default(), order: Vec::new() }
     }
 
     /// Adds the events of one trace; says how many there are.
     pub(crate) fn push_trace(&mut self, spans: &[Place], logs: &[Place]) -> Result<usize, ArrowError> {
         let before = self.order.len();
         for &(batch, row) in spans {
+            let Some(bytes) = self.packed[batch as usize].at(row as usize) else { continue };
             let spans = &self.batches[batch as usize].spans;
-            let Some(bytes) = packed(spans, schema::PACKED_EVENTS, row as usize)? else { continue };
             let (trace, span) = (spans.column(0).as_fixed_size_binary(), spans.column(1).as_fixed_size_binary());
             let events = unpack_events(bytes).map_err(|e| ArrowError::ParseError(e.to_string()))?;
             for (index, event) in events.iter().enumerate() {
@@ -66,20 +69,22 @@ impl<'a> Events<'a> {
 /// Link rows of some traces.
 pub(crate) struct Links<'a> {
     batches: &'a [SpanBatch],
+    packed: Vec<Bytes<'a>>,
     own: LinkBuilder,
 }
 
 impl<'a> Links<'a> {
     pub(crate) fn new(batches: &'a [SpanBatch]) -> Self {
-        Links { batches, own: LinkBuilder::default() }
+        let packed = batches.iter().map(|b| Bytes::of(&b.spans, schema::PACKED_LINKS)).collect();
+        Links { batches, packed, own: LinkBuilder::default() }
     }
 
     /// Adds the links of one trace; says how many there are.
     pub(crate) fn push_trace(&mut self, spans: &[Place]) -> Result<usize, ArrowError> {
         let before = self.own.rows;
         for &(batch, row) in spans {
+            let Some(bytes) = self.packed[batch as usize].at(row as usize) else { continue };
             let spans = &self.batches[batch as usize].spans;
-            let Some(bytes) = packed(spans, schema::PACKED_LINKS, row as usize)? else { continue };
             let (trace, span) = (spans.column(0).as_fixed_size_binary(), spans.column(1).as_fixed_size_binary());
             let links = unpack_links(bytes).map_err(|e| ArrowError::ParseError(e.to_string()))?;
             for (index, link) in links.iter().enumerate() {
@@ -98,11 +103,6 @@ impl<'a> Links<'a> {
     pub(crate) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         self.own.finish()
     }
-}
-
-fn packed<'b>(spans: &'b RecordBatch, column: &str, row: usize) -> Result<Option<&'b [u8]>, ArrowError> {
-    let c = spans.column_by_name(column).ok_or_else(|| ArrowError::SchemaError(format!("no column {column}")))?;
-    Ok((!c.is_null(row)).then(|| c.as_binary::<i32>().value(row)))
 }
 
 struct EventBuilder {
