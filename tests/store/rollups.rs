@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, TimestampNanosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use spanfile::{ScanRequest, Store, Table};
 
@@ -179,8 +180,14 @@ pub(crate) fn lines(store: &Store) -> Vec<String> {
     for table in [Table::Spans, Table::Runs, Table::Usage, Table::SyntheticCalls, Table::Scores] {
         for b in rows(store, table) {
             let options = FormatOptions::default().with_null("NULL");
+            // As numbers, for time zones are only known where arrow is built with all of them.
+            let plain = |c: &ArrayRef| match c.data_type() {
+                DataType::Timestamp(..) => cast(c, &DataType::Int64).unwrap(),
+                _ => c.clone(),
+            };
+            let plain: Vec<ArrayRef> = b.columns().iter().map(plain).collect();
             let columns: Vec<_> =
-                b.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options).unwrap()).collect();
+                plain.iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options).unwrap()).collect();
             for i in 0..b.num_rows() {
                 let row: Vec<String> = columns.iter().map(|c| c.value(i).to_string()).collect();
                 out.push(format!("{} {}", table.name(), row.join(" ")));
