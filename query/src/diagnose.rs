@@ -104,8 +104,8 @@ fn find(text: &str, message: &str) -> Option<Position> {
     Some(Position { line, column })
 }
 
-/// The names most like the wanted one, best first.
-pub(crate) fn alike(wanted: &str, names: impl Iterator<Item = String>) -> Vec<String> {
+/// The names most like the wanted one, best first: a few, or none where none is like it.
+pub fn alike(wanted: &str, names: impl Iterator<Item = String>) -> Vec<String> {
     let lower = wanted.to_lowercase();
     let mut scored: Vec<(f64, String)> = names
         .map(|n| (strsim::jaro_winkler(&lower, &n.to_lowercase()), n))

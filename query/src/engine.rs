@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList};
 use datafusion::datasource::object_store::{DefaultObjectStoreRegistry, ObjectStoreRegistry, ObjectStoreUrl};
 use datafusion::error::DataFusionError;
@@ -13,7 +13,8 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::functions_aggregate::count::count_all;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::object_store::memory::InMemory;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig};
@@ -26,7 +27,7 @@ use crate::catalog::{Database, TABLES};
 use crate::error::{QueryError, Result};
 use crate::naming::{self, Name};
 use crate::provider::STORE_URL;
-use crate::{costs, diagnose, drift, functions, ids, statement, structure};
+use crate::{costs, diagnose, drift, functions, ids, statement, structure, views};
 
 /// Name of the one catalog.
 const CATALOG: &str = "spanfile";
@@ -177,21 +178,67 @@ impl Engine {
         self.databases().into_iter().map(|(n, d)| (n, d.paths().map(Path::to_path_buf).collect())).collect()
     }
 
+    /// What gives the loops that the session's settings ask for: the table `loops`, which is at the defaults, or the
+    /// function.
+    pub fn loops(&self) -> &'static str {
+        if self.loop_settings == Settings::default() { "loops" } else { "loops()" }
+    }
+
     /// Names of the tables and views of each database.
     pub fn table_names() -> &'static [&'static str] {
         &TABLES
     }
 
+    /// The SQL of a view, described in its head; `None` for tables, and for views that are computed otherwise.
+    pub fn view_definition(name: &str) -> Option<&'static str> {
+        views::find(name).map(|v| v.text)
+    }
+
+    /// Takes an attached database out again; `main` stays. Says whether there was one.
+    pub fn detach(&self, alias: &str) -> bool {
+        let mut databases = self.databases.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(at) = databases.iter().position(|(name, _)| name == alias && name != MAIN) else { return false };
+        databases.remove(at);
+        // It is registered under each name in the list.
+        let _ = self.catalog.deregister_schema(alias, true);
+        true
+    }
+
     /// Names of all functions that SQL may call.
     pub fn function_names(&self) -> Vec<String> {
-        let s = &self.state;
-        let all = s.scalar_functions().keys().chain(s.aggregate_functions().keys()).chain(s.window_functions().keys());
-        let mut names: Vec<String> = all.chain(s.table_functions().keys()).cloned().collect();
-        names.extend(structure::names().chain(costs::FUNCTIONS).chain(drift::FUNCTIONS).map(str::to_owned));
-        names.extend(functions::PRICES.map(str::to_owned));
-        names.sort();
+        let mut names: Vec<String> = self.functions().into_iter().map(|f| f.name).collect();
         names.dedup();
         names
+    }
+
+    /// All functions that SQL may call, by name, with how they are called.
+    pub fn functions(&self) -> Vec<FunctionInfo> {
+        let s = &self.state;
+        let info = |name: &str, kind, syntax: Option<&str>| {
+            // Some signatures come with line ends, for documentation pages.
+            let syntax = syntax.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+            let own = || structure::usage(name).unwrap_or_else(|| functions::usage(name));
+            FunctionInfo { name: name.to_owned(), kind, syntax: syntax.unwrap_or_else(own) }
+        };
+        let mut all = Vec::new();
+        for (name, f) in s.scalar_functions() {
+            all.push(info(name, FunctionKind::Scalar, f.documentation().map(|d| d.syntax_example.as_str())));
+        }
+        for (name, f) in s.aggregate_functions() {
+            all.push(info(name, FunctionKind::Aggregate, f.documentation().map(|d| d.syntax_example.as_str())));
+        }
+        for (name, f) in s.window_functions() {
+            all.push(info(name, FunctionKind::Window, f.documentation().map(|d| d.syntax_example.as_str())));
+        }
+        let own = structure::names().chain(costs::FUNCTIONS).chain(drift::FUNCTIONS);
+        all.extend(own.map(|name| info(name, FunctionKind::Table, None)));
+        for name in s.table_functions().keys() {
+            all.push(info(name, FunctionKind::Table, None));
+        }
+        all.extend(functions::PRICES.map(|name| info(name, FunctionKind::Scalar, None)));
+        all.sort_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
+        all.dedup_by(|a, b| (&a.name, a.kind) == (&b.name, b.kind));
+        all
     }
 
     pub(crate) fn is_window_function(&self, name: &str) -> bool {
@@ -278,6 +325,30 @@ fn session_config(options: &EngineOptions) -> SessionConfig {
     config
 }
 
+/// Where a function may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FunctionKind {
+    /// One value from the values of a row.
+    Scalar,
+    /// One value from many rows.
+    Aggregate,
+    /// A value for each row from those around it; needs `OVER`.
+    Window,
+    /// Rows; stands in `FROM`.
+    Table,
+}
+
+/// A function that SQL may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionInfo {
+    /// Its name.
+    pub name: String,
+    /// Where it may stand.
+    pub kind: FunctionKind,
+    /// How it is called, as in `round(numeric_expression, decimal_places)`.
+    pub syntax: String,
+}
+
 /// A planned statement.
 #[derive(Debug)]
 pub struct Query {
@@ -300,6 +371,22 @@ impl Query {
     /// The plan that runs; its metrics say what was read.
     pub fn physical_plan(&self) -> &Arc<dyn ExecutionPlan> {
         &self.physical
+    }
+
+    /// How many rows it gives. Counts anew, without what only rows need: cheaper than to read the rest of them.
+    ///
+    /// # Errors
+    /// When the query fails.
+    pub async fn count(&self) -> Result<u64> {
+        let counted = LogicalPlanBuilder::from(self.logical.clone())
+            .aggregate(Vec::<Expr>::new(), vec![count_all()])
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(diagnose::execution)?;
+        let physical = self.state.create_physical_plan(&counted).await.map_err(diagnose::execution)?;
+        let query = Query { state: self.state.clone(), logical: counted, physical };
+        let rows = query.collect().await?;
+        let count = rows.iter().find(|b| b.num_rows() > 0).map(|b| b.column(0).as_primitive::<Int64Type>().value(0));
+        Ok(count.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
     }
 
     /// Starts the query. Dropping the stream stops it.

@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod functions;
 mod ids;
+mod lex;
 mod naming;
 mod provider;
 pub mod render;
@@ -24,7 +25,9 @@ mod structure;
 mod views;
 
 pub use budgets::budget_status_sql;
+pub use diagnose::alike;
 pub use dialect::SpanfileDialect;
-pub use engine::{Engine, EngineOptions, Query, expand};
+pub use engine::{Engine, EngineOptions, FunctionInfo, FunctionKind, Query, expand};
 pub use error::{Position, QueryError, Result};
+pub use lex::{LexToken, TokenKind, lex};
 pub use statement::{Piece, split};

@@ -70,12 +70,12 @@ pub fn split(text: &str) -> Vec<Piece<'_>> {
     out
 }
 
-fn line_starts(text: &str) -> Vec<usize> {
+pub(crate) fn line_starts(text: &str) -> Vec<usize> {
     std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect()
 }
 
 /// Byte offset of a lexer position; its columns count characters.
-fn offset(text: &str, starts: &[usize], at: Location) -> usize {
+pub(crate) fn offset(text: &str, starts: &[usize], at: Location) -> usize {
     let line = usize::try_from(at.line).unwrap_or(1).saturating_sub(1);
     let from = starts.get(line).copied().unwrap_or(text.len());
     let column = usize::try_from(at.column).unwrap_or(1).saturating_sub(1);
@@ -189,11 +189,12 @@ fn check_sql(statement: &Sql) -> Result<()> {
         }),
         Sql::Set(_) => Err(QueryError::NotAllowed {
             what: "SET".into(),
-            hint: "limits and formats are options of the command line, see --help",
+            hint: "limits and formats are options of the command line, see --help, or dot-commands, see .help",
         }),
-        Sql::AttachDatabase { .. } | Sql::AttachDuckDBDatabase { .. } => {
-            Err(QueryError::NotAllowed { what: "ATTACH".into(), hint: "attach other files with --attach FILE=NAME" })
-        }
+        Sql::AttachDatabase { .. } | Sql::AttachDuckDBDatabase { .. } => Err(QueryError::NotAllowed {
+            what: "ATTACH".into(),
+            hint: "attach other files with --attach FILE=NAME, or .open FILE AS NAME",
+        }),
         other => {
             // The statement's first words name it well enough: INSERT INTO, CREATE TABLE, DROP TABLE, ...
             let text = other.to_string();

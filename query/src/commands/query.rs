@@ -167,7 +167,13 @@ pub(super) fn output(args: &OutputArgs) -> (Format, RenderOptions) {
     };
     let width = terminal_width();
     let options =
-        RenderOptions { header: !args.noheader, null_text: args.nullvalue.clone(), width, terminal: width.is_some() };
+        RenderOptions {
+        header: !args.noheader,
+        null_text: args.nullvalue.clone(),
+        width,
+        terminal: width.is_some(),
+        ..RenderOptions::default()
+    };
     (format, options)
 }
 

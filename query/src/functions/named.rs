@@ -48,8 +48,10 @@ pub(crate) const CALL: [&str; 14] = [
 
 /// The parameters of a function, as a usage line shows them.
 pub(crate) fn usage(function: &str) -> String {
-    let parameters = FUNCTIONS.iter().find(|(name, _)| *name == function).map_or(&[][..], |(_, p)| p);
-    format!("{function}({})", parameters.join(", "))
+    match FUNCTIONS.iter().find(|(name, _)| *name == function) {
+        Some((_, parameters)) => format!("{function}({})", parameters.join(", ")),
+        None => format!("{function}(...)"),
+    }
 }
 
 /// Puts the arguments of a call into the places of their parameters.

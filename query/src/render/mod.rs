@@ -56,8 +56,13 @@ pub struct RenderOptions {
     pub header: bool,
     /// What to write for NULL; `None` takes the format's usual: `NULL` in tables, nothing in CSV.
     pub null_text: Option<String>,
-    /// Fold tables to this many columns of characters.
+    /// Fold tables to this many columns of characters. Where that is too few for all columns of the result, those in
+    /// the middle are left out, and a line below the table says so.
     pub width: Option<usize>,
+    /// Widths of the first columns of tables; 0 for as wide as their values.
+    pub column_widths: Vec<usize>,
+    /// Lines of a table's value at most; what is left out is marked with `…`.
+    pub value_lines: Option<usize>,
     /// Whether a terminal shows the output. Control characters in values are then written as escapes, in every text
     /// format: traces hold text from anywhere, and a terminal would obey it. Elsewhere values stay as they are.
     pub terminal: bool,
@@ -65,7 +70,14 @@ pub struct RenderOptions {
 
 impl Default for RenderOptions {
     fn default() -> Self {
-        RenderOptions { header: true, null_text: None, width: None, terminal: false }
+        RenderOptions {
+            header: true,
+            null_text: None,
+            width: None,
+            column_widths: Vec::new(),
+            value_lines: None,
+            terminal: false,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{Result, Write};
 
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::value::Values;
 use super::{RenderOptions, RowWriter};
@@ -11,6 +11,8 @@ use super::{RenderOptions, RowWriter};
 const SAMPLE_ROWS: usize = 1000;
 /// A column is never folded to less than this.
 const MIN_WIDTH: usize = 6;
+/// Where columns are left out, the others are folded to no less than this.
+const READABLE_WIDTH: usize = 14;
 
 /// What a table is drawn with.
 #[derive(Debug, Clone, Copy)]
@@ -60,15 +62,72 @@ pub(super) struct Table {
     header: bool,
     null: Vec<u8>,
     fold_to: Option<usize>,
+    /// Widths of the first columns; 0 for as wide as their values.
+    fixed: Vec<usize>,
+    value_lines: usize,
     /// Rows waiting for the widths.
     waiting: Vec<Vec<Cell>>,
-    widths: Option<Vec<usize>>,
+    layout: Option<Layout>,
+}
+
+/// Which columns are shown, and how wide.
+struct Layout {
+    /// Columns and their widths; `None` stands for those that are left out.
+    columns: Vec<(Option<usize>, usize)>,
+    hidden: usize,
+}
+
+/// Stands for columns that are left out.
+const GAP: &str = "…";
+
+impl Layout {
+    /// Narrows columns to a total width, and leaves out those in the middle where that is not enough.
+    fn new(mut widths: Vec<usize>, total: Option<usize>) -> Self {
+        let all = |widths: Vec<usize>| Layout {
+            columns: widths.into_iter().enumerate().map(|(i, w)| (Some(i), w)).collect(),
+            hidden: 0,
+        };
+        let Some(total) = total else { return all(widths) };
+        // Two spaces and a bar around each column, one bar at the end.
+        let room = total.saturating_sub(3 * widths.len() + 1);
+        if widths.iter().map(|w| (*w).min(MIN_WIDTH)).sum::<usize>() <= room {
+            shrink(&mut widths, room);
+            return all(widths);
+        }
+        // From both ends, two in front for one at the back, as long as they are readable.
+        let mut room = total.saturating_sub(1 + 3 + GAP.width());
+        let (mut front, mut back) = (0, widths.len());
+        loop {
+            let next = if front <= 2 * (widths.len() - back) { front } else { back - 1 };
+            let wants = widths[next].min(READABLE_WIDTH) + 3;
+            if front + 1 >= back || (wants > room && front > 0) {
+                break;
+            }
+            room = room.saturating_sub(wants);
+            if next == front { front += 1 } else { back -= 1 }
+        }
+        let shown: Vec<usize> = (0..front).chain(back..widths.len()).collect();
+        let mut narrowed: Vec<usize> = shown.iter().map(|i| widths[*i]).collect();
+        shrink(&mut narrowed, total.saturating_sub(1 + 3 + GAP.width() + 3 * shown.len()));
+        let mut columns: Vec<(Option<usize>, usize)> = shown.iter().zip(narrowed).map(|(i, w)| (Some(*i), w)).collect();
+        columns.insert(front, (None, GAP.width()));
+        Layout { columns, hidden: back - front }
+    }
 }
 
 impl Table {
     pub(super) fn new(names: Vec<String>, borders: Borders, options: &RenderOptions, null: Vec<u8>) -> Self {
-        let fold_to = options.width;
-        Table { names, borders, header: options.header, null, fold_to, waiting: Vec::new(), widths: None }
+        Table {
+            names,
+            borders,
+            header: options.header,
+            null,
+            fold_to: options.width,
+            fixed: options.column_widths.clone(),
+            value_lines: options.value_lines.unwrap_or(usize::MAX),
+            waiting: Vec::new(),
+            layout: None,
+        }
     }
 
     fn cell(&self, column: &Values, row: usize) -> Cell {
@@ -84,7 +143,7 @@ impl Table {
 
     /// Writes the head once the widths can be chosen, and what was waiting.
     fn begin(&mut self, out: &mut dyn Write) -> Result<()> {
-        if self.widths.is_some() {
+        if self.layout.is_some() {
             return Ok(());
         }
         let head: Vec<Cell> = self.names.iter().map(|n| Cell { lines: printable(n), number: false }).collect();
@@ -94,26 +153,26 @@ impl Table {
                 *w = (*w).max(c.width());
             }
         }
-        if let Some(total) = self.fold_to {
-            // Two spaces and a bar around each column, one bar at the end.
-            shrink(&mut widths, total.saturating_sub(3 * self.names.len() + 1));
+        for (w, fixed) in widths.iter_mut().zip(&self.fixed).filter(|(_, fixed)| **fixed > 0) {
+            *w = *fixed;
         }
-        self.rule(0, &widths, out)?;
+        let layout = Layout::new(widths, self.fold_to);
+        self.rule(0, &layout, out)?;
         if self.header {
-            self.row(&head, &widths, out)?;
-            self.rule(1, &widths, out)?;
+            self.row(&head, &layout, out)?;
+            self.rule(1, &layout, out)?;
         }
         for row in std::mem::take(&mut self.waiting) {
-            self.row(&row, &widths, out)?;
+            self.row(&row, &layout, out)?;
         }
-        self.widths = Some(widths);
+        self.layout = Some(layout);
         Ok(())
     }
 
-    fn rule(&self, which: usize, widths: &[usize], out: &mut dyn Write) -> Result<()> {
+    fn rule(&self, which: usize, layout: &Layout, out: &mut dyn Write) -> Result<()> {
         let [left, line, cross, right] = self.borders.rule(which);
         let mut text = String::from(left);
-        for (i, w) in widths.iter().enumerate() {
+        for (i, (_, w)) in layout.columns.iter().enumerate() {
             if i > 0 {
                 text.push(cross);
             }
@@ -124,19 +183,31 @@ impl Table {
         out.write_all(text.as_bytes())
     }
 
-    fn row(&self, cells: &[Cell], widths: &[usize], out: &mut dyn Write) -> Result<()> {
-        let folded: Vec<Vec<String>> =
-            cells.iter().zip(widths).map(|(c, w)| c.lines.iter().flat_map(|l| fold(l, *w)).collect()).collect();
+    fn row(&self, cells: &[Cell], layout: &Layout, out: &mut dyn Write) -> Result<()> {
+        let lines = |(i, w): &(Option<usize>, usize)| match i {
+            Some(i) => {
+                let mut lines: Vec<String> = cells[*i].lines.iter().flat_map(|l| fold(l, *w)).collect();
+                if lines.len() > self.value_lines {
+                    lines.truncate(self.value_lines);
+                    if let Some(last) = lines.last_mut() {
+                        mark(last, *w);
+                    }
+                }
+                lines
+            }
+            None => vec![GAP.to_owned()],
+        };
+        let folded: Vec<Vec<String>> = layout.columns.iter().map(lines).collect();
         let height = folded.iter().map(Vec::len).max().unwrap_or(1);
         let bar = self.borders.bar();
         let mut text = String::new();
         for i in 0..height {
-            for ((lines, cell), w) in folded.iter().zip(cells).zip(widths) {
+            for (lines, (column, w)) in folded.iter().zip(&layout.columns) {
                 let line = lines.get(i).map_or("", String::as_str);
                 let space = " ".repeat(w.saturating_sub(width(line)));
                 text.push(bar);
                 text.push(' ');
-                if cell.number {
+                if column.is_some_and(|c| cells[c].number) {
                     text.push_str(&space);
                     text.push_str(line);
                 } else {
@@ -156,10 +227,10 @@ impl RowWriter for Table {
     fn batch(&mut self, columns: &[Values], rows: usize, out: &mut dyn Write) -> Result<()> {
         for row in 0..rows {
             let cells: Vec<Cell> = columns.iter().map(|c| self.cell(c, row)).collect();
-            match self.widths.take() {
-                Some(widths) => {
-                    self.row(&cells, &widths, out)?;
-                    self.widths = Some(widths);
+            match self.layout.take() {
+                Some(layout) => {
+                    self.row(&cells, &layout, out)?;
+                    self.layout = Some(layout);
                 }
                 None => {
                     self.waiting.push(cells);
@@ -174,9 +245,20 @@ impl RowWriter for Table {
 
     fn finish(&mut self, out: &mut dyn Write) -> Result<()> {
         self.begin(out)?;
-        let widths = self.widths.take().unwrap_or_default();
-        self.rule(2, &widths, out)
+        let Some(layout) = self.layout.take() else { return Ok(()) };
+        self.rule(2, &layout, out)?;
+        if layout.hidden > 0 {
+            let all = self.names.len();
+            writeln!(out, "{} of {all} columns not shown; line mode shows all", layout.hidden)?;
+        }
+        Ok(())
     }
+}
+
+/// Ends a line with a sign that more would follow.
+fn mark(line: &mut String, max: usize) {
+    while width(line) + 1 > max && line.pop().is_some() {}
+    line.push('…');
 }
 
 /// Lines of a value without anything that a terminal would act on: traces hold text from anywhere.
@@ -261,6 +343,24 @@ mod tests {
         let mut w = [3, 50];
         shrink(&mut w, 2);
         assert_eq!(w, [3, MIN_WIDTH]);
+        let mut line = "日本語".to_owned();
+        mark(&mut line, 5);
+        assert_eq!(line, "日本…");
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_are_left_out_in_the_middle() {
+        let shown = |widths: &[usize], total| Layout::new(widths.to_vec(), Some(total));
+        assert_eq!(shown(&[10, 10, 10], 40).hidden, 0);
+        let all = shown(&[30, 30, 30], 40);
+        assert_eq!((all.hidden, all.columns.iter().map(|c| c.1 + 3).sum::<usize>() + 1), (0, 40));
+        for total in [20, 40, 80, 120] {
+            let layout = shown(&[32, 16, 20, 7, 9, 30, 30, 12, 4, 4, 200, 6, 20, 30, 8, 8, 8, 8, 8, 8], total);
+            let drawn = layout.columns.iter().map(|c| c.1 + 3).sum::<usize>() + 1;
+            assert_eq!(layout.hidden + layout.columns.len() - 1, 20, "{total}");
+            assert!(drawn <= total, "{drawn} of {total}");
+            assert_eq!(layout.columns[0].0, Some(0));
+        }
     }
 
     #[test]

@@ -59,6 +59,15 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     RELATIONS.iter().map(|(name, _)| *name)
 }
 
+/// How one of the functions is called.
+pub(crate) fn usage(function: &str) -> Option<String> {
+    let (name, relation) = RELATIONS.iter().find(|(name, _)| *name == function)?;
+    Some(match relation {
+        Relation::Trace => format!("{name}(trace_id)"),
+        _ => format!("{name}(span_id [, trace_id])"),
+    })
+}
+
 /// Makes the functions of a database known to the session that plans a statement: `schema.function`, and `function` for
 /// the schema that names without one mean.
 pub(crate) fn register(session: &mut SessionState, schema: &str, database: &Arc<Database>) {
@@ -71,6 +80,10 @@ pub(crate) fn register(session: &mut SessionState, schema: &str, database: &Arc<
             session.register_udtf(name, function);
         }
     }
+}
+
+fn usage_of(function: &str) -> String {
+    usage(function).unwrap_or_else(|| function.to_owned())
 }
 
 #[derive(Debug)]
@@ -104,7 +117,7 @@ impl TableFunctionImpl for Function {
         let view = |plan| Ok(Arc::new(ViewTable::new(plan, None)) as Arc<dyn TableProvider>);
         let nothing = || spans(Vec::new())?.filter(lit(false))?.build();
         if self.relation == Relation::Trace {
-            let [trace] = args.exprs() else { return plan_err!("expected trace(trace_id)") };
+            let [trace] = args.exprs() else { return plan_err!("expected {}", usage_of(self.name)) };
             return match self.id(trace, "trace", TRACE_ID_BYTES)? {
                 Some(id) => view(spans(files)?.filter(col("trace_id").eq(lit(id)))?.build()?),
                 None => view(nothing()?),
@@ -113,7 +126,7 @@ impl TableFunctionImpl for Function {
         let (span, trace) = match args.exprs() {
             [span] => (span, None),
             [span, trace] => (span, Some(trace)),
-            _ => return plan_err!("expected {}(span_id [, trace_id])", self.name),
+            _ => return plan_err!("expected {}", usage_of(self.name)),
         };
         let span = self.id(span, "span", SPAN_ID_BYTES)?;
         let trace = trace.map(|t| self.id(t, "trace", TRACE_ID_BYTES)).transpose()?;
