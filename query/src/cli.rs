@@ -4,26 +4,30 @@ mod budget;
 mod cost;
 mod demo;
 mod drift;
+mod export;
 mod ingest;
+mod lists;
 mod loops;
 mod manual;
+mod parse;
 mod prices;
 mod scores;
 mod show;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueHint};
 
 pub(crate) use budget::{BudgetArgs, BudgetKeyArgs, BudgetVerb};
 pub(crate) use cost::{CostArgs, CostBy, FailOver};
 pub(crate) use demo::DemoArgs;
 pub(crate) use drift::{DriftArgs, FailOn};
+pub(crate) use export::{ExportArgs, ExportFormat};
 pub(crate) use ingest::IngestArgs;
+pub(crate) use lists::{ListArgs, RunsArgs, RunsBy};
 pub(crate) use loops::LoopsArgs;
 pub(crate) use manual::{CompletionsArgs, ManArgs};
+pub(crate) use parse::{option_names, option_values, options_of, parse, parse_verb};
 pub(crate) use prices::{PricesArgs, PricesVerb};
 pub(crate) use scores::{ScoresArgs, ScoresVerb};
 pub(crate) use show::{DiffArgs, IoShown, ShowArgs};
@@ -33,7 +37,6 @@ pub(crate) use show::{DiffArgs, IoShown, ShowArgs};
 #[command(
     name = "spanfile",
     version,
-    about,
     args_conflicts_with_subcommands = true,
     after_help = "Options may be written with one dash or two. Exit codes: 0 fine, 1 SQL or I/O error, 2 usage, \
                   3 finished with rejected input, 4 a gate failed.\n\n\
@@ -69,6 +72,15 @@ pub(crate) enum Verb {
     /// Scores that evaluators or people gave to runs.
     #[command(after_help = "Example:\n  spanfile scores import runs.spans ragas.csv")]
     Scores(ScoresArgs),
+    /// Runs, the newest first.
+    #[command(after_help = "Example:\n  spanfile runs runs.spans --agent planner --by slowest")]
+    Runs(RunsArgs),
+    /// Agents: what they did and cost, the dearest first.
+    #[command(after_help = "Example:\n  spanfile agents runs.spans --top 5")]
+    Agents(ListArgs),
+    /// Tools: how often they were called and failed, those that fail most first.
+    #[command(after_help = "Example:\n  spanfile tools runs.spans -csv")]
+    Tools(ListArgs),
     /// What runs cost, by run, agent, model, day and more, and whether budgets hold.
     #[command(after_help = "Example:\n  spanfile cost runs.spans --by agent --top 5")]
     Cost(CostArgs),
@@ -92,6 +104,9 @@ pub(crate) enum Verb {
     /// Prices of models: what is known, and what you pay.
     #[command(after_help = "Example:\n  spanfile prices find gpt-5")]
     Prices(PricesArgs),
+    /// Write tables as Parquet, CSV or JSON lines, for other programs.
+    #[command(after_help = "Example:\n  spanfile export runs.spans out --table spans --table runs")]
+    Export(ExportArgs),
     /// Ingest the bundled captures into a file and show what is in it.
     #[command(after_help = "Example:\n  spanfile demo")]
     Demo(DemoArgs),
@@ -133,9 +148,18 @@ pub(crate) struct QueryArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
-    /// Open without writing; queries always do.
+    /// Refuse .import in the shell; queries never write.
     #[arg(long)]
     pub(crate) readonly: bool,
+    /// Print each statement before it runs.
+    #[arg(long)]
+    pub(crate) echo: bool,
+    /// Run the commands of a file first; the shell runs ~/.spanfilerc unless this names another.
+    #[arg(long, value_name = "PATH", conflicts_with = "no_init")]
+    pub(crate) init: Option<PathBuf>,
+    /// Do not run ~/.spanfilerc.
+    #[arg(long = "no-init")]
+    pub(crate) no_init: bool,
 }
 
 /// How results look.
@@ -217,92 +241,6 @@ pub(crate) struct ShownArgs {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
-}
-
-/// Parses the command line. On a usage error, and for help, it prints and says with which code to exit.
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
-    Cli::try_parse_from(double_dashes(args)).map_err(|e| match e.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // Nothing is left to do when stdout is gone.
-            let _ = e.print();
-            0
-        }
-        ErrorKind::UnknownArgument => {
-            say!("spanfile: {}", unknown(&e));
-            2
-        }
-        _ => {
-            let _ = e.print();
-            2
-        }
-    })
-}
-
-/// `--attach FILE AS NAME` comes as four words and is one option with one value.
-fn join_attachments(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut out: Vec<OsString> = Vec::new();
-    for arg in args {
-        let n = out.len();
-        let after_as = n >= 3
-            && out[n - 1].eq_ignore_ascii_case("as")
-            && matches!(out[n - 3].to_str(), Some("--attach" | "-attach"));
-        if after_as {
-            out.pop();
-            if let Some(file) = out.last_mut() {
-                file.push("=");
-                file.push(arg);
-            }
-        } else {
-            out.push(arg);
-        }
-    }
-    out
-}
-
-/// `-json` is `--json`: sqlite's and DuckDB's shells write long options with one dash. Short options keep
-/// theirs, and so do numbers and a lone dash.
-fn double_dashes(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut rest_is_plain = false;
-    join_attachments(args)
-        .into_iter()
-        .map(|arg| {
-            let Some(text) = arg.to_str() else { return arg };
-            rest_is_plain |= text == "--";
-            let word = text.strip_prefix('-').unwrap_or("");
-            let long = word.chars().count() > 1 && word.starts_with(|c: char| c.is_ascii_alphabetic());
-            if text.starts_with("--") && text.contains(char::is_whitespace) && !text.contains('=') {
-                // SQL that begins with a comment, not an option.
-                return OsString::from(format!(" {text}"));
-            }
-            if long && !rest_is_plain { OsString::from(format!("-{text}")) } else { arg }
-        })
-        .collect()
-}
-
-fn unknown(e: &clap::Error) -> String {
-    let text = |kind| match e.get(kind) {
-        Some(ContextValue::String(s)) => Some(s.clone()),
-        Some(ContextValue::Strings(v)) => v.first().cloned(),
-        _ => None,
-    };
-    let given = text(ContextKind::InvalidArg).unwrap_or_default();
-    let meant = text(ContextKind::SuggestedArg).or_else(|| closest(&given));
-    match meant {
-        Some(m) => format!("unknown option {given}; did you mean {m}?"),
-        None => format!("unknown option {given}; see --help"),
-    }
-}
-
-fn closest(given: &str) -> Option<String> {
-    const LIKENESS: f64 = 0.7;
-    let given = given.trim_start_matches('-');
-    let command = Cli::command();
-    let names = command.get_arguments().filter_map(|a| a.get_long());
-    names
-        .map(|n| (strsim::jaro_winkler(given, n), n))
-        .filter(|(score, _)| *score >= LIKENESS)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, n)| format!("--{n}"))
 }
 
 #[cfg(test)]

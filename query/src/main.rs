@@ -12,12 +12,13 @@ macro_rules! say {
 
 mod cli;
 mod commands;
+mod repl;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Planning recurses with the depth of an expression, and a chain of a thousand conditions is that deep.
-const STACK_BYTES: usize = 256 << 20;
+pub(crate) const STACK_BYTES: usize = 256 << 20;
 
 fn main() -> ExitCode {
     // A panic on a damaged page is caught in the store and becomes an error that says where; its own message would

@@ -10,6 +10,8 @@
 //! * `cost_views`: that all views of costs agree; prices by time, by name, of one's own,
 //! * `loops`: the table, its views, other settings, the verb,
 //! * `command`: the binary, by its stdout, stderr and exit code,
+//! * `session`: scripts, options and dot-commands, without a terminal,
+//! * `terminal`: the shell on a pseudo-terminal, its screen as a person sees it,
 //! * `show`: its verbs `show` and `diff`,
 //! * `manual`: manual pages and completions,
 //! * `page`: what `show --html` writes, in a browser,
@@ -30,6 +32,8 @@ mod page;
 mod pruning;
 mod readonly;
 mod render;
+mod session;
 mod show;
 mod structure;
+mod terminal;
 mod views;

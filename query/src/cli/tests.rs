@@ -1,3 +1,8 @@
+use std::ffi::OsString;
+
+use clap::CommandFactory;
+
+use super::parse::double_dashes;
 use super::*;
 
 #[test]
@@ -13,8 +18,8 @@ fn one_dash_or_two() {
         ["x", "--json", "--csv", "-c", "-", "-1.5", "--", "-json"]
     );
     assert_eq!(
-        words(&["a", "-attach", "b.spans", "AS", "b", "--attach", "c=d", "-- x\nselect 1"]),
-        ["a", "--attach", "b.spans=b", "--attach", "c=d", " -- x\nselect 1"]
+        words(&["a", "-attach", "b.spans", "AS", "b", "--attach", "c=d", "-- x\nselect 1 = 1"]),
+        ["a", "--attach", "b.spans=b", "--attach", "c=d", " -- x\nselect 1 = 1"]
     );
 }
 

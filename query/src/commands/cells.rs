@@ -16,12 +16,12 @@ fn column(batch: &RecordBatch, name: &str, to: &DataType) -> Result<datafusion::
     }
 }
 
-pub(super) fn texts(batch: &RecordBatch, name: &str) -> Result<Vec<Option<String>>> {
+pub(crate) fn texts(batch: &RecordBatch, name: &str) -> Result<Vec<Option<String>>> {
     let c = column(batch, name, &DataType::Utf8)?;
     Ok(c.as_string::<i32>().iter().map(|t| t.map(str::to_owned)).collect())
 }
 
-pub(super) fn ints(batch: &RecordBatch, name: &str) -> Result<Vec<Option<i64>>> {
+pub(crate) fn ints(batch: &RecordBatch, name: &str) -> Result<Vec<Option<i64>>> {
     Ok(column(batch, name, &DataType::Int64)?.as_primitive::<Int64Type>().iter().collect())
 }
 

@@ -15,9 +15,9 @@ const MOST_DECIMALS: usize = 6;
 
 /// How to draw.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
-    pub(super) width: usize,
-    pub(super) colour: bool,
+pub(crate) struct Look {
+    pub(crate) width: usize,
+    pub(crate) colour: bool,
 }
 
 /// Colours of parts of the text.
@@ -48,7 +48,7 @@ impl Look {
 
 impl Look {
     /// For stdout: this width or the terminal's, with colours where they are wanted.
-    pub(super) fn of(width: Option<usize>) -> Look {
+    pub(crate) fn of(width: Option<usize>) -> Look {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
         let colour = std::io::stdout().is_terminal() && !refused && !dumb;
@@ -101,7 +101,7 @@ fn with_commas(digits: &str) -> String {
 }
 
 /// Without what a terminal would act on: traces hold text from anywhere.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     // Marks that turn the direction of what follows are no control characters.
     let turns = |c: char| matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let escaped = |c: char| c.escape_unicode().collect::<Vec<_>>();
@@ -143,7 +143,7 @@ fn ascii(text: &str) -> String {
 }
 
 /// As much of a text as fits.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -204,7 +204,7 @@ pub(super) fn padded(text: &str, width: usize, right: bool) -> String {
 }
 
 /// A text in lines of at most this width, those after the first indented.
-pub(super) fn folded(text: &str, width: usize, indent: usize) -> String {
+pub(crate) fn folded(text: &str, width: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut room = width;
     for word in text.split(' ') {
@@ -220,6 +220,20 @@ pub(super) fn folded(text: &str, width: usize, indent: usize) -> String {
         room = room.saturating_sub(w);
     }
     out.push('\n');
+    out
+}
+
+/// Names in columns from the top to the bottom, as many as fit.
+pub(crate) fn in_columns(names: &[String], width: usize) -> String {
+    let widest = names.iter().map(|n| n.width()).max().unwrap_or(0) + 2;
+    let columns = ((width + 2) / widest).max(1);
+    let rows = names.len().div_ceil(columns).max(1);
+    let mut out = String::new();
+    for row in 0..rows.min(names.len()) {
+        let line: String = names.iter().skip(row).step_by(rows).map(|n| padded(n, widest, false)).collect();
+        out += line.trim_end();
+        out.push('\n');
+    }
     out
 }
 

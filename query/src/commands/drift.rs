@@ -1,18 +1,15 @@
 //! `spanfile drift FILE`: what differs between two sets of runs, whether it is real, and since when.
 
 use std::collections::HashMap;
-use std::io::{BufWriter, Write};
-use std::sync::Arc;
+use std::io::Write;
 
 use spanfile::drift::Settings;
-use spanfile_query::render::{Format, render};
-use spanfile_query::{Engine, Result, expand};
-use tokio::sync::Notify;
+use spanfile_query::{Engine, Result};
 use unicode_width::UnicodeWidthStr;
 
 use super::cells::{doubles, flags, ints, texts};
 use super::drawing::{Look, Paint, cut, decimals, dollars, folded, grouped, padded, printable, time};
-use super::query::{engine_options, output, parquet_path, runtime, until_interrupted, watch_interrupts};
+use super::showing::{Showing, with_files};
 use super::{exit, output_error, quoted};
 use crate::cli::{DriftArgs, FailOn};
 
@@ -20,39 +17,28 @@ use crate::cli::{DriftArgs, FailOn};
 const AGAINST: &str = "against";
 
 pub(crate) fn run(args: &DriftArgs) -> Result<u8> {
-    let runtime = runtime(args.shown.limits.threads)?;
-    let interrupt: Arc<Notify> = watch_interrupts(&runtime);
-    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.shown.limits)?)?;
-    if let Some(path) = &args.against {
-        engine.attach(std::slice::from_ref(path), AGAINST)?;
-    }
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let against = args.against.as_deref().map(|path| (path, AGAINST));
+    with_files(&args.file, against, &args.shown, async |engine, showing, out| draw(engine, args, showing, out).await)
+}
+
+/// Shows what differs between two sets of runs of what is open.
+pub(crate) async fn draw(engine: &Engine, args: &DriftArgs, showing: &Showing, out: &mut impl Write) -> Result<u8> {
     let asked = Asked::of(args);
-    let work = async {
-        let (format, options) = output(&args.shown.output);
-        let plain = !args.shown.output.table && format == Format::Table;
-        let shown = async {
-            if plain {
-                show(&engine, &asked, args.all, Look::of(args.shown.width), &mut out).await?;
-            } else {
-                let rows = render(engine.sql(&asked.rows()).await?.stream()?, &format, &options, &mut out).await?;
-                if let Some(path) = parquet_path(&format) {
-                    say!("{}: {rows} rows", path.display());
-                }
-            }
-            out.flush().map_err(output_error)
-        };
-        // A reader that has gone away does not decide whether something drifted.
-        match (shown.await, args.fail_on) {
-            (Err(e), Some(_)) if e.is_broken_pipe() => {}
-            (shown, _) => shown?,
+    let shown = async {
+        if !showing.rows_of(engine, &asked.rows(), out).await? {
+            show(engine, &asked, args.all, showing.look, out).await?;
         }
-        match args.fail_on {
-            Some(what) => gate(&Rows::read(&engine, &asked).await?, what, args.require_power),
-            None => Ok(exit::FINE),
-        }
+        out.flush().map_err(output_error)
     };
-    until_interrupted(runtime, &interrupt, work)
+    // A reader that has gone away does not decide whether something drifted.
+    match (shown.await, args.fail_on) {
+        (Err(e), Some(_)) if e.is_broken_pipe() => {}
+        (shown, _) => shown?,
+    }
+    match args.fail_on {
+        Some(what) => gate(&Rows::read(engine, &asked).await?, what, args.require_power),
+        None => Ok(exit::FINE),
+    }
 }
 
 /// What is compared.

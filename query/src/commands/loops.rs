@@ -1,18 +1,15 @@
 //! `spanfile loops FILE`: what runs did again and again, and what it wasted.
 
-use std::io::{BufWriter, Write};
-use std::sync::Arc;
+use std::io::Write;
 
 use datafusion::arrow::array::RecordBatch;
 use spanfile::loops::LoopKind;
-use spanfile_query::render::{Format, render};
-use spanfile_query::{Engine, QueryError, Result, expand};
-use tokio::sync::Notify;
+use spanfile_query::{Engine, QueryError, Result};
 use unicode_width::UnicodeWidthStr;
 
 use super::cells::{doubles, flags, ints, texts, usd};
 use super::drawing::{Look, Paint, cut, decimals, dollars, folded, grouped, padded, printable, time};
-use super::query::{engine_options, output, parquet_path, runtime, until_interrupted, watch_interrupts};
+use super::showing::{Showing, with_files};
 use super::{exit, output_error, quoted, run_loops};
 use crate::cli::LoopsArgs;
 
@@ -20,39 +17,28 @@ use crate::cli::LoopsArgs;
 const TOP: usize = 20;
 
 pub(crate) fn run(args: &LoopsArgs) -> Result<u8> {
+    with_files(&args.file, None, &args.shown, async |engine, showing, out| draw(engine, args, showing, out).await)
+}
+
+/// Shows the loops of what is open.
+pub(crate) async fn draw(engine: &Engine, args: &LoopsArgs, showing: &Showing, out: &mut impl Write) -> Result<u8> {
     if let Some(kind) = args.kind.as_deref().filter(|k| LoopKind::of_name(k).is_none()) {
         say!("spanfile: {kind} is no kind of loop; there are {}", LoopKind::ALL.map(LoopKind::as_str).join(", "));
         return Ok(exit::USAGE);
     }
-    let runtime = runtime(args.shown.limits.threads)?;
-    let interrupt: Arc<Notify> = watch_interrupts(&runtime);
-    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.shown.limits)?)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let look = Look::of(args.shown.width);
-    let work = async {
-        let (format, options) = output(&args.shown.output);
-        match &args.run {
-            Some(run) => run_loops::show(&engine, run, &source(args), look, &mut out).await?,
-            None if args.shown.output.table || format != Format::Table => {
-                let rows = render(engine.sql(&all(args)).await?.stream()?, &format, &options, &mut out).await?;
-                if let Some(path) = parquet_path(&format) {
-                    say!("{}: {rows} rows", path.display());
-                }
-            }
-            None => show(&engine, args, look, &mut out).await?,
-        }
-        out.flush().map_err(output_error)
-    };
-    until_interrupted(runtime, &interrupt, work)?;
+    if let Some(run) = &args.run {
+        run_loops::show(engine, run, &source(engine, args), showing.look, out).await?;
+    } else if !showing.rows_of(engine, &all(engine, args), out).await? {
+        show(engine, args, showing.look, out).await?;
+    }
     Ok(exit::FINE)
 }
 
 /// Where the loops are from: the table, or the function where settings are given.
-fn source(args: &LoopsArgs) -> String {
-    match (args.min_repeats, &args.shown.limits.loop_settings) {
-        (None, None) => "loops".to_owned(),
-        (Some(n), _) => format!("loops(min_repeats => {n})"),
-        (None, Some(_)) => "loops()".to_owned(),
+fn source(engine: &Engine, args: &LoopsArgs) -> String {
+    match args.min_repeats {
+        Some(n) => format!("loops(min_repeats => {n})"),
+        None => engine.loops().to_owned(),
     }
 }
 
@@ -75,10 +61,10 @@ const NOT_INFO: &str = "severity <> 'info'";
 const ORDER: &str = "CASE severity WHEN 'high' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, wasted_cost_usd DESC NULLS LAST, \
                      wasted_tokens DESC NULLS LAST, steps DESC, trace_id, loop_number";
 
-fn all(args: &LoopsArgs) -> String {
+fn all(engine: &Engine, args: &LoopsArgs) -> String {
     let top = args.top.filter(|n| *n > 0).map(|n| format!(" LIMIT {n}")).unwrap_or_default();
     let listed = if lists_info(args) { "true" } else { NOT_INFO };
-    format!("SELECT * FROM {} WHERE {} AND {listed} ORDER BY {ORDER}{top}", source(args), conditions(args))
+    format!("SELECT * FROM {} WHERE {} AND {listed} ORDER BY {ORDER}{top}", source(engine, args), conditions(args))
 }
 
 /// What was found in one line, and the worst as a table.
@@ -87,7 +73,7 @@ async fn show(engine: &Engine, args: &LoopsArgs, look: Look, out: &mut impl Writ
         0 => usize::MAX,
         n => n,
     };
-    show_worst(engine, &source(args), (&conditions(args), lists_info(args)), top, look, out).await
+    show_worst(engine, &source(engine, args), (&conditions(args), lists_info(args)), top, look, out).await
 }
 
 /// Shows the worst loops, as other verbs do too: which, and whether findings that are no loops are listed.

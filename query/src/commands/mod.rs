@@ -3,29 +3,37 @@
 mod budget;
 mod cells;
 mod compact;
-mod cost;
+pub(crate) mod cost;
 mod demo;
 mod demo_runs;
-mod diff;
+pub(crate) mod diff;
 mod drawing;
-mod drift;
+pub(crate) mod drift;
+mod export;
+mod grid;
 mod info;
 mod ingest;
+pub(crate) mod lists;
 mod loop_blocks;
-mod loops;
+pub(crate) mod loops;
 mod manual;
 mod prices;
 mod query;
 mod rows;
 mod run_loops;
 mod scores;
-mod script;
-mod show;
+pub(crate) mod show;
+mod showing;
 mod verify;
 
 use std::path::Path;
 
 use spanfile_query::QueryError;
+
+pub(crate) use cells::{ints, texts};
+pub(crate) use drawing::{Look, cut, folded, in_columns, printable};
+pub(crate) use query::{engine_options, output, parquet_path, runtime, terminal_width};
+pub(crate) use showing::Showing;
 
 use crate::cli::{Cli, Verb};
 
@@ -48,8 +56,8 @@ pub(crate) mod exit {
 /// Runs what the command line asks for and says how to exit.
 pub(crate) fn run(cli: Cli) -> u8 {
     let done = match cli.verb {
-        None => query::run(cli.query),
-        Some(Verb::Query(args)) => query::run(args),
+        None => crate::repl::run(cli.query),
+        Some(Verb::Query(args)) => crate::repl::run(args),
         Some(Verb::Ingest(args)) => ingest::run(&args),
         Some(Verb::Info(args)) => info::run(&args),
         Some(Verb::Verify(args)) => verify::run(&args),
@@ -60,8 +68,12 @@ pub(crate) fn run(cli: Cli) -> u8 {
         Some(Verb::Loops(args)) => loops::run(&args),
         Some(Verb::Drift(args)) => drift::run(&args),
         Some(Verb::Show(args)) => show::run(&args),
+        Some(Verb::Runs(args)) => lists::run_runs(&args),
+        Some(Verb::Agents(args)) => lists::run_agents(&args),
+        Some(Verb::Tools(args)) => lists::run_tools(&args),
         Some(Verb::Diff(args)) => diff::run(&args),
         Some(Verb::Budget(args)) => budget::run(&args),
+        Some(Verb::Export(args)) => export::run(&args),
         Some(Verb::Demo(args)) => demo::run(&args),
         Some(Verb::Completions(args)) => manual::completions(&args),
         Some(Verb::Man(args)) => manual::man(&args),
@@ -81,22 +93,22 @@ pub(crate) fn run(cli: Cli) -> u8 {
 }
 
 /// An error of the store about a file.
-fn store_error(path: &Path, source: spanfile::Error) -> QueryError {
+pub(crate) fn store_error(path: &Path, source: spanfile::Error) -> QueryError {
     QueryError::Store { path: path.to_path_buf(), source: Box::new(source) }
 }
 
 /// An error of writing to stdout.
-fn output_error(source: std::io::Error) -> QueryError {
+pub(crate) fn output_error(source: std::io::Error) -> QueryError {
     QueryError::Io { path: "output".into(), source }
 }
 
 /// A text as SQL writes it.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
 /// `1234567` as `1,234,567`.
-fn grouped(n: u64) -> String {
+pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {

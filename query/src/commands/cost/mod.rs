@@ -10,18 +10,17 @@ mod chart;
 mod status;
 mod sums;
 
-use std::io::{BufWriter, Write};
-use std::sync::Arc;
+use std::io::Write;
 
-use spanfile_query::render::{Format, render};
-use spanfile_query::{Engine, Result, budget_status_sql, expand};
-use tokio::sync::Notify;
+use spanfile_query::render::render;
+use spanfile_query::{Engine, Result, budget_status_sql};
 
 use super::cells::{ints, texts};
 use super::drawing::{self, Look, Paint, folded, grouped};
-use super::query::{engine_options, output, parquet_path, runtime, until_interrupted, watch_interrupts};
+use super::query::output;
+use super::showing::{Showing, with_files};
 use super::{exit, output_error, quoted};
-use crate::cli::{CostArgs, CostBy, FailOver, OutputArgs};
+use crate::cli::{CostArgs, CostBy, FailOver};
 use chart::Chart;
 use status::{Gate, Standings};
 use sums::{Money, Row, Sums};
@@ -32,48 +31,47 @@ const TOP: usize = 20;
 const STATUS: &str = "SELECT * FROM budget_status";
 
 pub(crate) fn run(args: &CostArgs) -> Result<u8> {
+    with_files(&args.file, None, &args.shown, async |engine, showing, out| draw(engine, args, showing, out).await)
+}
+
+/// Shows what the runs of what is open cost.
+pub(crate) async fn draw(engine: &Engine, args: &CostArgs, showing: &Showing, out: &mut impl Write) -> Result<u8> {
     let Some((sums, at_other_prices)) = sums(args) else { return Ok(exit::USAGE) };
     let budgets = args.budgets.as_deref().map(super::budget::read).transpose()?;
     let status = budgets.as_ref().map_or_else(|| STATUS.to_owned(), budget_status_sql);
-    let runtime = runtime(args.shown.limits.threads)?;
-    let interrupt: Arc<Notify> = watch_interrupts(&runtime);
-    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.shown.limits)?)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let work = async {
-        let shown = async {
-            match &sums {
-                Some(sums) if !is_for_programs(&args.shown.output) => {
-                    let look = Look::of(args.shown.width);
-                    show(&engine, sums, args.top.unwrap_or(TOP), look, &mut out).await?;
-                    if !at_other_prices {
-                        show_budgets(&engine, &status, look, &mut out).await?;
-                    }
-                }
-                _ => {
-                    let sql = sums.as_ref().map_or_else(
-                        || format!("SELECT * FROM ({status}) ORDER BY scope, name NULLS FIRST, every, share_of_hard DESC, subject, day"),
-                        |s| s.all_columns(args.top.unwrap_or(0)),
-                    );
-                    let (format, options) = output(&args.shown.output);
-                    let rows = render(engine.sql(&sql).await?.stream()?, &format, &options, &mut out).await?;
-                    if let Some(path) = parquet_path(&format) {
-                        say!("{}: {rows} rows", path.display());
-                    }
+    let shown = async {
+        let rows = sums.as_ref().map_or_else(
+            || {
+                format!(
+                    "SELECT * FROM ({status}) ORDER BY scope, name NULLS FIRST, every, share_of_hard DESC, subject, day"
+                )
+            },
+            |s| s.all_columns(args.top.unwrap_or(0)),
+        );
+        match &sums {
+            Some(sums) if showing.rows.is_none() => {
+                show(engine, sums, args.top.unwrap_or(TOP), showing.look, out).await?;
+                if !at_other_prices {
+                    show_budgets(engine, &status, showing.look, out).await?;
                 }
             }
-            out.flush().map_err(output_error)
-        };
-        // A reader that has gone away does not decide whether budgets hold.
-        match (shown.await, args.fail_over) {
-            (Err(e), Some(_)) if e.is_broken_pipe() => {}
-            (shown, _) => shown?,
+            None if showing.rows.is_none() => {
+                let (format, options) = output(&args.shown.output);
+                render(engine.sql(&rows).await?.stream()?, &format, &options, out).await?;
+            }
+            _ => drop(showing.rows_of(engine, &rows, out).await?),
         }
-        match args.fail_over {
-            Some(limit) => gate(&engine, &status, limit, args.allow_incomplete).await,
-            None => Ok(exit::FINE),
-        }
+        out.flush().map_err(output_error)
     };
-    until_interrupted(runtime, &interrupt, work)
+    // A reader that has gone away does not decide whether budgets hold.
+    match (shown.await, args.fail_over) {
+        (Err(e), Some(_)) if e.is_broken_pipe() => {}
+        (shown, _) => shown?,
+    }
+    match args.fail_over {
+        Some(limit) => gate(engine, &status, limit, args.allow_incomplete).await,
+        None => Ok(exit::FINE),
+    }
 }
 
 /// What is asked for, and whether it is about other prices; no sums for budgets. `None` when the options make no sense
@@ -97,11 +95,6 @@ fn sums(args: &CostArgs) -> Option<(Option<Sums>, bool)> {
         say!("spanfile: --as-of and --what-if go with --by run, session, user or workflow");
     }
     sums.map(|s| (Some(s), true))
-}
-
-/// Whether one of the formats of queries was asked for.
-fn is_for_programs(args: &OutputArgs) -> bool {
-    args.table || output(args).0 != Format::Table
 }
 
 /// Draws the chart of one question, as other verbs show it too. Says whether nothing is missing from its total.

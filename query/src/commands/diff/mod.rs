@@ -6,18 +6,15 @@ mod draw;
 mod rows;
 mod totals;
 
-use std::io::{BufWriter, Write};
-use std::sync::Arc;
+use std::io::Write;
 
-use spanfile_query::render::Format;
 use spanfile_query::{Engine, Result, expand};
-use tokio::sync::Notify;
 
 use super::drawing::{Look, for_terminal};
-use super::query::{engine_options, output, runtime, until_interrupted, watch_interrupts};
+use super::query::engine_options;
 use super::rows::write_rows;
-use super::show::LOOPS;
 use super::show::run::{Run, Texts, load, resolve};
+use super::showing::{Showing, with_files};
 use super::{exit, output_error};
 use crate::cli::DiffArgs;
 use align::{align, steps};
@@ -30,29 +27,25 @@ pub(crate) struct DiffOptions {
 }
 
 pub(crate) fn run(args: &DiffArgs) -> Result<u8> {
-    let runtime = runtime(args.shown.limits.threads)?;
-    let interrupt: Arc<Notify> = watch_interrupts(&runtime);
-    let engine = Engine::open_all(&expand(&args.file)?, engine_options(&args.shown.limits)?)?;
+    with_files(&args.file, None, &args.shown, async |engine, showing, out| diff(engine, args, showing, out).await)
+}
+
+/// Shows how two runs of what is open differ, or one of it and one of another file.
+pub(crate) async fn diff(engine: &Engine, args: &DiffArgs, showing: &Showing, out: &mut dyn Write) -> Result<u8> {
     let against = match &args.against {
         Some(path) => Some(Engine::open_all(&expand(path)?, engine_options(&args.shown.limits)?)?),
         None => None,
     };
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let sides = [(&engine, args.a.as_str()), (against.as_ref().unwrap_or(&engine), args.b.as_str())];
-    let work = async {
-        let (format, render) = output(&args.shown.output);
-        if args.shown.output.table || format != Format::Table {
+    let sides = [(engine, args.a.as_str()), (against.as_ref().unwrap_or(engine), args.b.as_str())];
+    match &showing.rows {
+        Some((format, render)) => {
             let [a, b] = runs(sides).await?;
             let (steps_a, steps_b) = (steps(&a), steps(&b));
             let pairs = align(&steps_a, &steps_b);
-            write_rows(&rows::rows(&steps_a, &steps_b, &pairs)?, &format, &render, &mut out)?;
-        } else {
-            let options = DiffOptions { expand: args.expand };
-            draw(sides, &options, Look::of(args.shown.width), &mut out).await?;
+            write_rows(&rows::rows(&steps_a, &steps_b, &pairs)?, format, render, out)?;
         }
-        out.flush().map_err(output_error)
-    };
-    until_interrupted(runtime, &interrupt, work)?;
+        None => draw(sides, &DiffOptions { expand: args.expand }, showing.look, out).await?,
+    }
     Ok(exit::FINE)
 }
 
@@ -71,7 +64,7 @@ async fn runs(sides: [(&Engine, &str); 2]) -> Result<[Run; 2]> {
     // Both words first: a wrong one should not wait for the other's run.
     let ids = [resolve(sides[0].0, sides[0].1).await?, resolve(sides[1].0, sides[1].1).await?];
     Ok([
-        load(sides[0].0, &ids[0], Texts::Arguments, LOOPS).await?,
-        load(sides[1].0, &ids[1], Texts::Arguments, LOOPS).await?,
+        load(sides[0].0, &ids[0], Texts::Arguments, sides[0].0.loops()).await?,
+        load(sides[1].0, &ids[1], Texts::Arguments, sides[1].0.loops()).await?,
     ])
 }

@@ -179,9 +179,9 @@ fn gains(steps: [&[&RunSpan]; 2]) -> Vec<Figure> {
     listed.truncate(LISTED);
     let digits = decimals(listed.iter().flat_map(|(_, s)| [s[0].usd, s[1].usd]).flatten());
     let said = |s: &Side| {
-        let mut parts = vec![format!("{} ×", grouped(s.calls))];
+        let mut parts = vec![grouped(s.calls)];
         parts.extend(s.ns.map(time));
-        if s.calls == 0 { "–".to_owned() } else { parts.join(" ") }
+        if s.calls == 0 { "–".to_owned() } else { parts.join(" in ") }
     };
     listed
         .into_iter()

@@ -12,24 +12,18 @@ mod stored;
 mod waterfall;
 mod which;
 
-use std::io::{BufWriter, Write};
-use std::sync::Arc;
+use std::io::Write;
 
-use spanfile_query::render::Format;
-use spanfile_query::{Engine, Result, expand};
-use tokio::sync::Notify;
+use spanfile_query::{Engine, Result};
 
 pub(super) use heading::heading;
 use run::{Texts, load, resolve};
 
 use super::drawing::{Look, for_terminal};
-use super::query::{engine_options, output, runtime, until_interrupted, watch_interrupts};
 use super::rows::write_rows;
+use super::showing::{Showing, with_files};
 use super::{exit, output_error};
 use crate::cli::{IoShown, ShowArgs};
-
-/// Where loops are from unless a verb says otherwise.
-pub(super) const LOOPS: &str = "loops";
 
 /// What to draw of a run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,11 +54,11 @@ impl Io {
 }
 
 pub(crate) fn run(args: &ShowArgs) -> Result<u8> {
-    let runtime = runtime(args.shown.limits.threads)?;
-    let interrupt: Arc<Notify> = watch_interrupts(&runtime);
-    let files = expand(&args.file)?;
-    let engine = Engine::open_all(&files, engine_options(&args.shown.limits)?)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    with_files(&args.file, None, &args.shown, async |engine, showing, out| show(engine, args, showing, out).await)
+}
+
+/// Shows a run of what is open.
+pub(crate) async fn show(engine: &Engine, args: &ShowArgs, showing: &Showing, out: &mut dyn Write) -> Result<u8> {
     let options = ShowOptions {
         expand: args.expand,
         depth: args.depth,
@@ -75,21 +69,20 @@ pub(crate) fn run(args: &ShowArgs) -> Result<u8> {
         },
         waterfall: args.waterfall,
     };
-    let work = async {
-        let (format, render) = output(&args.shown.output);
-        if let Some(page) = &args.html {
-            let id = resolve(&engine, &args.run).await?;
-            html::write(&load(&engine, &id, Texts::All, LOOPS).await?, page, &files)?;
-        } else if args.shown.output.table || format != Format::Table {
-            let id = resolve(&engine, &args.run).await?;
-            let run = load(&engine, &id, options.io.texts(), LOOPS).await?;
-            write_rows(&rows::rows(&run, options.io != Io::No)?, &format, &render, &mut out)?;
-        } else {
-            draw(&engine, &args.run, &options, Look::of(args.shown.width), &mut out).await?;
+    if let Some(page) = &args.html {
+        let files: Vec<_> = engine.attached().into_iter().flat_map(|(_, files)| files).collect();
+        let id = resolve(engine, &args.run).await?;
+        html::write(&load(engine, &id, Texts::All, engine.loops()).await?, page, &files)?;
+        return Ok(exit::FINE);
+    }
+    match &showing.rows {
+        Some((format, render)) => {
+            let id = resolve(engine, &args.run).await?;
+            let run = load(engine, &id, options.io.texts(), engine.loops()).await?;
+            write_rows(&rows::rows(&run, options.io != Io::No)?, format, render, out)?;
         }
-        out.flush().map_err(output_error)
-    };
-    until_interrupted(runtime, &interrupt, work)?;
+        None => draw(engine, &args.run, &options, showing.look, out).await?,
+    }
     Ok(exit::FINE)
 }
 
@@ -102,6 +95,6 @@ pub(crate) async fn draw(
     out: &mut dyn Write,
 ) -> Result<()> {
     let id = resolve(engine, word).await?;
-    let run = load(engine, &id, options.io.texts(), LOOPS).await?;
+    let run = load(engine, &id, options.io.texts(), engine.loops()).await?;
     out.write_all(for_terminal(&draw::drawn(&run, options, look)).as_bytes()).map_err(output_error)
 }
