@@ -27,7 +27,7 @@ pub(crate) use ingest::IngestArgs;
 pub(crate) use lists::{ListArgs, RunsArgs, RunsBy};
 pub(crate) use loops::LoopsArgs;
 pub(crate) use manual::{CompletionsArgs, ManArgs};
-pub(crate) use parse::{option_names, option_values, options_of, parse, parse_verb};
+pub(crate) use parse::{option_names, option_values, options_of, parse, parse_verb, verbs};
 pub(crate) use prices::{PricesArgs, PricesVerb};
 pub(crate) use scores::{ScoresArgs, ScoresVerb};
 pub(crate) use show::{DiffArgs, IoShown, ShowArgs};

@@ -107,6 +107,32 @@ fn exit_codes() {
 }
 
 #[test]
+fn what_is_odd_is_said() {
+    let f = Fixture::new();
+    let path = f.path.to_str().unwrap();
+    let r = run(&["shwo", path]);
+    assert_eq!((r.err.as_str(), r.code), ("spanfile: shwo is no file; did you mean the verb show?\n", 2));
+    // A terminal would obey what errors quote.
+    let r = run(&[path, "select cast('a' || chr(27) || '[2J' as int)"]);
+    assert!(!r.err.contains('\u{1b}') && r.err.contains("\\u{1b}[2J") && r.code == 1, "{:?}", r.err);
+    let out = f.dir.path().join("two.parquet");
+    let r = run(&[path, "-parquet", out.to_str().unwrap(), "select 1", "select 2"]);
+    assert!(r.err.contains("a Parquet file holds one result") && r.code == 1, "{}", r.err);
+    assert!(run(&[path, ".output x.parquet"]).err.contains(".once writes it"));
+    // What is open stays what it is, wherever one goes.
+    let folder = f.dir.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let name = f.path.file_name().unwrap().to_str().unwrap();
+    let input = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/openai-openinference.normal.jsonl");
+    let script = format!(".cd folder\n.import {input}\nselect count(*) > 330 as more from spans;\n");
+    let r = ran(spanfile(&[name, "-csv", &script]).current_dir(f.dir.path()).output().unwrap());
+    assert_eq!((r.out.as_str(), r.code), ("more\ntrue\n", 0), "{}", r.err);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    let r = feed(&[path, "-csv"], "\u{feff}select 1 as a;\n  .print indented\n");
+    assert_eq!((r.out.as_str(), r.code), ("a\n1\nindented\n", 0), "{}", r.err);
+}
+
+#[test]
 fn options_and_commands_set_the_same() {
     let f = Fixture::new();
     let path = f.path.to_str().unwrap();

@@ -366,6 +366,17 @@ fn what_is_pasted_runs_as_a_script_does() {
 }
 
 #[test]
+fn what_is_typed_ahead_is_not_lost() {
+    let (f, user) = (Fixture::new(), User::new());
+    let mut t = user.open(&f.path, &["-no-init", "-csv"], &[]);
+    t.clear();
+    t.keys("select 'R1' as x;\rselect 'R2' as x;\rselect 'R3' as x;\r");
+    t.wait("all results", |s| ["\nR1\n", "\nR2\n", "\nR3\n"].iter().all(|r| s.contains(r)));
+    t.keys("\u{4}");
+    assert_eq!(t.end(), 0);
+}
+
+#[test]
 fn files_come_and_go() {
     let (f, user) = (Fixture::new(), User::new());
     let b = file(f.dir.path(), "b.spans", &[traces(100..110, 3)], false);
@@ -384,6 +395,13 @@ fn files_come_and_go() {
     t.line(&format!(".once {}", out.display()));
     assert!(t.line("select 1 as a;").contains("1 rows"));
     assert!(std::fs::read(&out).unwrap().starts_with(b"PAR1"));
+    t.line(".once rows.jsonl");
+    assert_eq!(t.line("select 7 as a;"), "");
+    assert_eq!(std::fs::read_to_string(user.path("work").join("rows.jsonl")).unwrap(), "{\"a\":7}\n");
+    let (other, before) = (f.path.display(), std::fs::read(&f.path).unwrap());
+    assert!(t.line(&format!(".once {other}")).contains("a file of spans is not written over"));
+    assert!(t.line(&format!(".run last --html {other}")).contains("a file of spans is not written over"));
+    assert!(std::fs::read(&f.path).unwrap() == before);
     t.line(".output kept.csv");
     assert_eq!(t.line("select 2 as a;"), "");
     t.line(".output");

@@ -103,6 +103,11 @@ pub(crate) fn options_of(verb: &str) -> String {
     out
 }
 
+/// Names of the verbs.
+pub(crate) fn verbs() -> Vec<String> {
+    Cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect()
+}
+
 /// The long options of a verb.
 pub(crate) fn option_names(verb: &str) -> Vec<String> {
     let command = Cli::command();

@@ -142,6 +142,12 @@ fn ascii(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
+/// The same of a text of several lines, which keeps them.
+pub(crate) fn without_controls(text: &str) -> String {
+    let line = |line: &str| line.split('\t').map(printable).collect::<Vec<_>>().join("\t");
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// As much of a text as fits.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {

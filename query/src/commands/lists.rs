@@ -118,7 +118,7 @@ pub(crate) async fn runs(engine: &Engine, args: &RunsArgs, showing: &Showing, ou
             let bad = outcomes[i].as_deref() == Some("failed");
             grid.rows.push((
                 [
-                    text(ids[i].as_ref()).chars().take(ID_DIGITS).collect(),
+                    text(ids[i].as_ref()),
                     text(started[i].as_ref()),
                     who.unwrap_or_else(|| text(roots[i].as_ref())),
                     text(outcomes[i].as_ref()),
@@ -133,6 +133,7 @@ pub(crate) async fn runs(engine: &Engine, args: &RunsArgs, showing: &Showing, ou
             ));
         }
     }
+    shorten(grid.rows.iter_mut().map(|(cells, _)| &mut cells[0]));
     let mut all = 0;
     for b in engine.sql(&sums).await?.collect().await?.iter().filter(|b| b.num_rows() > 0) {
         let sum = |c: &str| ints(b, c).map(|values| values[0]);
@@ -159,6 +160,17 @@ pub(crate) async fn runs(engine: &Engine, args: &RunsArgs, showing: &Showing, ou
     write!(out, "{}", grid.draw(showing.look)).map_err(output_error)?;
     more(grid.rows.len(), all, "runs", showing.look, out)?;
     Ok(exit::FINE)
+}
+
+/// As much of each id as tells it from the others.
+fn shorten<'a>(ids: impl Iterator<Item = &'a mut String>) {
+    let mut ids: Vec<&mut String> = ids.collect();
+    let mut sorted: Vec<String> = ids.iter().map(|id| (**id).clone()).collect();
+    sorted.sort();
+    sorted.dedup();
+    let shared = sorted.windows(2).map(|w| w[0].bytes().zip(w[1].bytes()).take_while(|(a, b)| a == b).count() + 1);
+    let told = shared.max().unwrap_or(0).max(ID_DIGITS);
+    ids.iter_mut().for_each(|id| id.truncate(told));
 }
 
 const AGENTS: &str = "SELECT c.agent_name, a.versions, c.runs, a.llm_calls, a.tool_calls, a.errors, c.total_tokens, \

@@ -31,7 +31,7 @@ use std::path::Path;
 use spanfile_query::QueryError;
 
 pub(crate) use cells::{ints, texts};
-pub(crate) use drawing::{Look, cut, folded, in_columns, printable};
+pub(crate) use drawing::{Look, cut, folded, in_columns, printable, without_controls};
 pub(crate) use query::{engine_options, output, parquet_path, runtime, terminal_width};
 pub(crate) use showing::Showing;
 

@@ -20,7 +20,7 @@ use futures::TryStreamExt;
 
 use crate::error::{QueryError, Result};
 
-pub use partial::PartialFile;
+pub use partial::{PartialFile, holds_spans};
 use table::Borders;
 use terminal::Shown;
 use value::Values;

@@ -6,6 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{QueryError, Result};
 
+/// Whether a file begins as `.spans` files do: traces are not to be lost for a result.
+pub fn holds_spans(path: &Path) -> bool {
+    let mut begin = [0; 4];
+    let read = File::open(path).and_then(|mut f| io::Read::read_exact(&mut f, &mut begin));
+    path.is_file() && read.is_ok() && &begin == b"redb"
+}
+
 /// A file beside its final name. Unless it gets that name it is removed: work that fails or is stopped leaves nothing
 /// behind, and what had the name before stays.
 #[derive(Debug)]
@@ -28,6 +35,10 @@ impl PartialFile {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         if path.exists() && !path.is_file() {
             return Err(QueryError::io(&path, io::Error::new(ErrorKind::InvalidInput, "not a regular file")));
+        }
+        if holds_spans(&path) {
+            let reason = "a file of spans is not written over";
+            return Err(QueryError::io(&path, io::Error::new(ErrorKind::InvalidInput, reason)));
         }
         let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !folder.is_dir() {

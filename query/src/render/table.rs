@@ -261,6 +261,11 @@ fn mark(line: &mut String, max: usize) {
     line.push('…');
 }
 
+/// Marks that turn the direction of what follows: they are no control characters, and move text all the same.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Lines of a value without anything that a terminal would act on: traces hold text from anywhere.
 fn printable(text: &str) -> Vec<String> {
     let clean = |line: &str| {
@@ -269,7 +274,7 @@ fn printable(text: &str) -> Vec<String> {
             match c {
                 '\t' => out.push_str("    "),
                 '\r' => {}
-                c if c.is_control() => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
+                c if c.is_control() || turns(c) => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
                 c => out.push(c),
             }
         }

@@ -26,10 +26,10 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use spanfile_query::Result;
 use spanfile_query::render::Format;
+use spanfile_query::{Result, alike};
 
-use crate::cli::QueryArgs;
+use crate::cli::{self, QueryArgs};
 use crate::commands::{engine_options, exit, output, output_error, parquet_path, runtime};
 use session::{Next, Opened, Session};
 use settings::Settings;
@@ -42,6 +42,13 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
         say!("spanfile: no file; try: spanfile FILE \"SELECT count(*) FROM spans\", or --help");
         return Ok(exit::USAGE);
     };
+    let verbs = cli::verbs();
+    if let (false, true, [meant, ..]) =
+        (Path::new(file).exists(), !file.contains(['.', '/', '*']), &alike(file, verbs.into_iter())[..])
+    {
+        say!("spanfile: {file} is no file; did you mean the verb {meant}?");
+        return Ok(exit::USAGE);
+    }
     if let Some(other) = args.sql.iter().find(|s| Path::new(s).is_file()) {
         say!("spanfile: {other} is a file, not SQL; to open several files as one, quote the pattern: 'folder/*.spans'");
         return Ok(exit::USAGE);
@@ -80,7 +87,8 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
         readonly: args.readonly,
         out: Target::stdout(),
         once: None,
-        once_parquet: None,
+        once_format: None,
+        parquet_written: false,
         last_sql: None,
         history: Vec::new(),
         code: exit::FINE,

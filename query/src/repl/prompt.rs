@@ -78,6 +78,8 @@ pub(super) fn run(session: &mut Session) -> Result<()> {
                     say!(".quit or Ctrl-D leaves.");
                 }
             }
+            // Where the terminal cannot be edited on, the signal comes to the read.
+            Err(ReadlineError::Io(e)) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(ReadlineError::Eof) => return Ok(()),
             Err(ReadlineError::Signal(_)) => {}
             Err(e) => return Err(failed(e)),

@@ -1,14 +1,13 @@
 //! Statements and dot-commands, one after the other: from an argument, a file, a pipe or a prompt.
 
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
-use spanfile_query::render::{Format, render};
+use spanfile_query::render::{Format, holds_spans, render};
 use spanfile_query::{Engine, EngineOptions, Piece, QueryError, Result, expand, split};
 use tokio::runtime::Runtime;
 
@@ -51,8 +50,10 @@ pub(super) struct Session {
     pub(super) out: Target,
     /// Where the next result goes, when not to `out`.
     pub(super) once: Option<Target>,
-    /// The next result goes to a Parquet file.
-    pub(super) once_parquet: Option<PathBuf>,
+    /// The format of the next result, where its file asks for one.
+    pub(super) once_format: Option<Format>,
+    /// A Parquet file holds one result.
+    pub(super) parquet_written: bool,
     pub(super) last_sql: Option<String>,
     /// What was typed, the oldest first.
     pub(super) history: Vec<String>,
@@ -98,7 +99,11 @@ impl Session {
             let source = || name.unwrap_or("input").into();
             let n = input.read_line(&mut line).map_err(|e| QueryError::Io { path: source(), source: e })?;
             let end = n == 0;
-            if pending.trim().is_empty() && dot::is_command(&line) {
+            if before == 0 && pending.is_empty() {
+                // Some editors begin files with a mark that is no text.
+                line = line.trim_start_matches('\u{feff}').to_owned();
+            }
+            if pending.trim().is_empty() && dot::is_command(line.trim_start()) {
                 before += pending.matches('\n').count() as u64 + 1;
                 pending.clear();
                 if self.command(&line, name.map(|n| (n, before)))? == Next::Leave {
@@ -185,10 +190,15 @@ impl Session {
             writeln!(self.out, "{text};").map_err(output_error)?;
         }
         self.last_sql = Some(text.to_owned());
-        let format = match self.once_parquet.take() {
-            Some(path) => Format::Parquet(path),
-            None => self.settings.format.clone(),
-        };
+        let once = self.once_format.take();
+        if once.is_none()
+            && parquet_path(&self.settings.format).is_some()
+            && std::mem::replace(&mut self.parquet_written, true)
+        {
+            let message = "a Parquet file holds one result, and it is written".to_owned();
+            return Err(QueryError::Sql { message, position: None, suggestions: Vec::new() });
+        }
+        let format = once.unwrap_or_else(|| self.settings.format.clone());
         self.refuse_open_file(&format)?;
         let path = parquet_path(&format).cloned();
         let options = self.settings.render_options(self.shows_on_stdout());
@@ -226,11 +236,15 @@ impl Session {
 
     pub(super) fn refuse_to_write(&self, path: &std::path::Path) -> Result<()> {
         let same = |a: &std::path::Path| a.canonicalize().is_ok_and(|a| path.canonicalize().is_ok_and(|b| a == b));
-        if self.engine.attached().iter().flat_map(|(_, files)| files).any(|f| same(f)) {
-            let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "the file is being read");
-            return Err(QueryError::Io { path: path.to_owned(), source });
-        }
-        Ok(())
+        let reason = if self.engine.attached().iter().flat_map(|(_, files)| files).any(|f| same(f)) {
+            "the file is being read"
+        } else if holds_spans(path) {
+            "a file of spans is not written over"
+        } else {
+            return Ok(());
+        };
+        let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, reason);
+        Err(QueryError::Io { path: path.to_owned(), source })
     }
 
     fn shows_on_stdout(&self) -> bool {

@@ -138,8 +138,14 @@ impl Write for Paged<'_> {
 /// The pager that the user wants: `SPANFILE_PAGER`, `PAGER`, or less where it is installed.
 pub(super) fn usual_pager() -> Option<String> {
     let set = |name: &str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
-    set("SPANFILE_PAGER").or_else(|| set("PAGER")).or_else(|| {
-        let path = std::env::var_os("PATH")?;
-        std::env::split_paths(&path).any(|dir| dir.join("less").is_file()).then(|| "less -RFX".to_owned())
-    })
+    let wanted = set("SPANFILE_PAGER").or_else(|| set("PAGER")).unwrap_or_else(|| "less -RFX".to_owned());
+    is_there(&wanted).then_some(wanted)
+}
+
+/// Whether the program of a command line is installed.
+pub(super) fn is_there(command: &str) -> bool {
+    let Some(program) = command.split_whitespace().next() else { return false };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    program.contains('/') && std::path::Path::new(program).is_file()
+        || std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }

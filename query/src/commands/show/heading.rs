@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use super::super::drawing::{Look, Paint, cut, decimals, dollars, folded, grouped, printable, time};
 use super::run::Run;
 
+/// Widest list of agents.
+const AGENTS: usize = 80;
+
 /// How many kinds of work the critical path is divided into.
 const SHARES: usize = 4;
 /// A space where no line ends.
@@ -15,7 +18,7 @@ pub(in super::super) fn heading(run: &Run, look: Look) -> String {
     let mut parts: Vec<String> = Vec::new();
     match run.agents.is_empty() {
         true => parts.extend(run.workflow.as_ref().or(run.name.as_ref()).map(|n| printable(n))),
-        false => parts.push(printable(&run.agents.join(", "))),
+        false => parts.push(cut(&printable(&run.agents.join(", ")), AGENTS)),
     }
     parts.extend(run.outcome.clone());
     parts.extend(run.duration_ns.map(time));

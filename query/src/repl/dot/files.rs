@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use spanfile_query::render::Format;
 use spanfile_query::{QueryError, Result, expand};
 
 use super::words::{at_home, one, path, split};
 use super::{expected, write, wrong};
-use crate::commands::output_error;
+use crate::commands::{output_error, parquet_path};
 use crate::repl::session::{Next, Opened, Session, open as open_files};
 use crate::repl::target::{self, Target};
 
@@ -25,13 +26,31 @@ pub(super) fn once(session: &mut Session, to: &str) -> Result<Next> {
     let to = target_of(to)?;
     if !to.starts_with('|') {
         session.refuse_to_write(Path::new(&to))?;
-        if Path::new(&to).extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
-            session.once_parquet = Some(to.into());
+        session.once_format = format_of(Path::new(&to));
+        if parquet_path_of(session).is_some() {
             return Ok(Next::Go);
         }
     }
     session.once = Some(Target::open(&to).map_err(io(&to))?);
     Ok(Next::Go)
+}
+
+/// The format that the end of a file's name asks for.
+fn format_of(path: &Path) -> Option<Format> {
+    let end = path.extension()?.to_str()?.to_lowercase();
+    Some(match &*end {
+        "parquet" => Format::Parquet(path.to_path_buf()),
+        "csv" => Format::Csv,
+        "tsv" => Format::Tabs,
+        "json" => Format::Json,
+        "jsonl" | "ndjson" => Format::Jsonl,
+        "md" => Format::Markdown,
+        _ => return None,
+    })
+}
+
+fn parquet_path_of(session: &Session) -> Option<&std::path::PathBuf> {
+    session.once_format.as_ref().and_then(parquet_path)
 }
 
 /// A path, or a command after `|` as it stands.
@@ -46,6 +65,9 @@ pub(super) fn output(session: &mut Session, to: &str) -> Result<Next> {
             let to = target_of(to)?;
             if !to.starts_with('|') {
                 session.refuse_to_write(Path::new(&to))?;
+                if matches!(format_of(Path::new(&to)), Some(Format::Parquet(_))) {
+                    return Err(wrong("a Parquet file holds one result: .once writes it"));
+                }
             }
             Target::open(&to).map_err(io(&to))?
         }
@@ -120,10 +142,14 @@ pub(super) fn import(session: &mut Session, inputs: &str) -> Result<Next> {
     if inputs.is_empty() {
         return Err(expected());
     }
-    let [(_, files), ..] = &session.engine.attached()[..] else { return Err(expected()) };
+    let files = expand(&session.opened.main)?;
     let [file] = &files[..] else {
         return Err(wrong(format!("{} are several files; open the one to import into", session.opened.main)));
     };
+    // A file that was removed would be made anew, and the session go on reading the old one.
+    if !file.is_file() {
+        return Err(wrong(format!("{} is not there any more", file.display())));
+    }
     if session.readonly {
         return Err(wrong("the file was opened with -readonly"));
     }
@@ -172,8 +198,13 @@ pub(super) fn shell(session: &mut Session, command: &str) -> Result<Next> {
     wait(session, target::shell(command), "the command")
 }
 
-pub(super) fn cd(_: &mut Session, dir: &str) -> Result<Next> {
+pub(super) fn cd(session: &mut Session, dir: &str) -> Result<Next> {
     let dir = path(if dir.is_empty() { "~" } else { dir })?;
+    // What is open stays what it is, wherever one goes.
+    let attached = session.opened.attached.iter_mut().map(|(file, _)| file);
+    for file in attached.chain([&mut session.opened.main]) {
+        *file = std::path::absolute(&*file).map_err(io(&*file))?.display().to_string();
+    }
     std::env::set_current_dir(&dir).map_err(io(&dir))?;
     Ok(Next::Go)
 }

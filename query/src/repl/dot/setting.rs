@@ -7,7 +7,7 @@ use super::words::{number, switch};
 use super::{write, wrong};
 use crate::repl::session::{Next, Session};
 use crate::repl::settings::{MODES, mode_name};
-use crate::repl::target::usual_pager;
+use crate::repl::target::{is_there, usual_pager};
 
 /// Says what is set now, to a person.
 fn said(session: &mut Session, text: &str) -> Result<Next> {
@@ -100,7 +100,8 @@ pub(super) fn pager(session: &mut Session, text: &str) -> Result<Next> {
             None => return Err(wrong("there is no pager: set PAGER, or name one: .pager COMMAND")),
             some => some,
         },
-        Err(_) => Some(text.to_owned()),
+        Err(_) if is_there(text) => Some(text.to_owned()),
+        Err(_) => return Err(wrong(format!("there is no program for {text}"))),
     };
     Ok(Next::Go)
 }
