@@ -132,7 +132,7 @@ pub(crate) struct QueryArgs {
     /// Run a statement; may be repeated.
     #[arg(short = 'c', long = "command", value_name = "SQL")]
     pub(crate) commands: Vec<String>,
-    /// Run the statements of a file; - is stdin.
+    /// Run the statements of a file, after those of -c and of arguments; - is stdin.
     #[arg(short = 'f', long = "file", value_name = "PATH")]
     pub(crate) script: Option<PathBuf>,
     /// Attach another file: FILE=NAME, or FILE AS NAME.

@@ -119,6 +119,11 @@ fn what_is_odd_is_said() {
     let r = run(&[path, "-parquet", out.to_str().unwrap(), "select 1", "select 2"]);
     assert!(r.err.contains("a Parquet file holds one result") && r.code == 1, "{}", r.err);
     assert!(run(&[path, ".output x.parquet"]).err.contains(".once writes it"));
+    assert!(run(&[path, "--threads", "100000", "select 1"]).err.contains("at most 512"));
+    // Nobody writes to this pipe, and nobody should wait for it.
+    let pipe = f.dir.path().join("pipe.spans");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(run(&[pipe.to_str().unwrap(), "select 1"]).err.contains("not a regular file"));
     // What is open stays what it is, wherever one goes.
     let folder = f.dir.path().join("folder");
     std::fs::create_dir(&folder).unwrap();

@@ -67,6 +67,11 @@ impl Database {
     pub(crate) fn open(paths: &[PathBuf], loop_settings: Settings) -> Result<Self> {
         let mut files = Vec::with_capacity(paths.len());
         for path in paths {
+            // Opening a pipe would wait for somebody to write to it.
+            if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+                let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file");
+                return Err(QueryError::io(path, source));
+            }
             let store = Store::open_read_only(path, Options::default()).map_err(|e| QueryError::store(path, e))?;
             files.push(AttachedFile { path: path.clone(), store, readings: Arc::default(), costs: Arc::default() });
         }

@@ -245,20 +245,31 @@ pub(crate) fn in_columns(names: &[String], width: usize) -> String {
 
 /// Nanoseconds for people.
 pub(super) fn time(ns: i64) -> String {
-    if ns < 1_000_000 {
-        format!("{:.0} µs", ns as f64 / 1e3)
-    } else if ns < 1_000_000_000 {
-        format!("{:.0} ms", ns as f64 / 1e6)
-    } else if ns < 60_000_000_000 {
-        format!("{:.1} s", ns as f64 / 1e9)
+    let sign = if ns < 0 { "-" } else { "" };
+    let n = ns.unsigned_abs();
+    let text = if (1..1_000).contains(&n) {
+        format!("{n} ns")
+    } else if n < 1_000_000 {
+        format!("{:.0} µs", n as f64 / 1e3)
+    } else if n < 1_000_000_000 {
+        format!("{:.0} ms", n as f64 / 1e6)
+    } else if n < 60_000_000_000 {
+        format!("{:.1} s", n as f64 / 1e9)
     } else {
-        format!("{}:{:02} min", ns / 60_000_000_000, ns / 1_000_000_000 % 60)
-    }
+        format!("{}:{:02} min", n / 60_000_000_000, n / 1_000_000_000 % 60)
+    };
+    sign.to_owned() + &text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_have_a_sign_and_a_unit() {
+        assert_eq!([0, 500, 1_500, 2_000_000, -3_000_000_000].map(time), ["0 µs", "500 ns", "2 µs", "2 ms", "-3.0 s"]);
+        assert_eq!(time(-90_000_000_000), "-1:30 min");
+    }
 
     #[test]
     fn texts_are_folded() {

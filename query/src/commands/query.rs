@@ -14,8 +14,15 @@ use crate::cli::{LimitArgs, OutputArgs};
 /// Expressions are evaluated as deep as they nest.
 const WORKER_STACK_BYTES: usize = 64 << 20;
 
+/// More would only cost memory.
+const MAX_THREADS: usize = 512;
+
 /// One thread is plenty for planning and small results; the others start when a query has work for them.
 pub(crate) fn runtime(threads: Option<usize>) -> Result<tokio::runtime::Runtime> {
+    if let Some(n) = threads.filter(|n| *n > MAX_THREADS) {
+        let message = format!("--threads {n}: at most {MAX_THREADS}");
+        return Err(QueryError::Sql { message, position: None, suggestions: Vec::new() });
+    }
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.max(1))

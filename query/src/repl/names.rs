@@ -11,6 +11,8 @@ use crate::commands::{printable, texts};
 
 /// How many values of a column are kept.
 const VALUES: usize = 2_000;
+/// Longer values are not completed.
+const VALUE_BYTES: usize = 200;
 /// How many runs are kept, the newest.
 const RUNS: usize = 20_000;
 
@@ -133,8 +135,9 @@ async fn one(engine: &Engine, sql: &str) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for b in engine.sql(sql).await?.collect().await? {
         let name = b.schema().field(0).name().clone();
-        // A terminal shows them.
-        all.extend(texts(&b, &name)?.into_iter().flatten().filter(|v| *v == printable(v)));
+        // A terminal shows them, and a line holds them.
+        let fits = |v: &String| v.len() <= VALUE_BYTES && *v == printable(v);
+        all.extend(texts(&b, &name)?.into_iter().flatten().filter(fits));
     }
     Ok(all)
 }
