@@ -118,6 +118,19 @@ fn what_is_odd_is_said() {
     let out = f.dir.path().join("two.parquet");
     let r = run(&[path, "-parquet", out.to_str().unwrap(), "select 1", "select 2"]);
     assert!(r.err.contains("a Parquet file holds one result") && r.code == 1, "{}", r.err);
+    // A statement that failed has written nothing.
+    let one = f.dir.path().join("one.parquet");
+    let r = run(&[path, "-parquet", one.to_str().unwrap(), "select nonsense", "select 2"]);
+    assert!(r.err.contains("1 rows") && one.exists() && r.code == 1, "{}", r.err);
+    // Who reads a result may have seen enough of it; the script goes on.
+    let many = "select a.* from spans a cross join spans b;";
+    let r = feed(&[path, "-csv"], &format!(".once |head -n 1 >&2\n{many}\nselect 1 as a;\n"));
+    assert_eq!((r.out.as_str(), r.code), ("a\n1\n", 0), "{}", r.err);
+    // The next result is one, also where it is that of a command.
+    let listed = f.dir.path().join("listed.json");
+    let r = feed(&[path, "-csv"], &format!(".once {}\n.tables links\nselect 1 as a;\n", listed.display()));
+    assert_eq!(r.out, "a\n1\n", "{}", r.err);
+    assert_eq!(std::fs::read_to_string(&listed).unwrap(), "links\n");
     assert!(run(&[path, ".output x.parquet"]).err.contains(".once writes it"));
     assert!(run(&[path, "--threads", "100000", "select 1"]).err.contains("at most 512"));
     // Nobody writes to this pipe, and nobody should wait for it.

@@ -89,6 +89,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<u8> {
         once: None,
         once_format: None,
         parquet_written: false,
+        wrote_to_stdout: true,
         last_sql: None,
         history: Vec::new(),
         code: exit::FINE,

@@ -54,6 +54,8 @@ pub(super) struct Session {
     pub(super) once_format: Option<Format>,
     /// A Parquet file holds one result.
     pub(super) parquet_written: bool,
+    /// Whether what ran last wrote to stdout, and not to a file or command.
+    pub(super) wrote_to_stdout: bool,
     pub(super) last_sql: Option<String>,
     /// What was typed, the oldest first.
     pub(super) history: Vec<String>,
@@ -168,7 +170,7 @@ impl Session {
     fn failed(&mut self, e: QueryError, tell: impl FnOnce(&QueryError)) -> Result<Next> {
         match e {
             // Who left the pager, or a command that reads results, has seen enough.
-            e if e.is_broken_pipe() && !(self.interactive || self.once.is_some() || !self.out.is_stdout()) => Err(e),
+            e if e.is_broken_pipe() && !self.interactive && self.wrote_to_stdout => Err(e),
             e if e.is_broken_pipe() => Ok(Next::Go),
             QueryError::Cancelled if !self.interactive => Err(QueryError::Cancelled),
             e => {
@@ -191,10 +193,8 @@ impl Session {
         }
         self.last_sql = Some(text.to_owned());
         let once = self.once_format.take();
-        if once.is_none()
-            && parquet_path(&self.settings.format).is_some()
-            && std::mem::replace(&mut self.parquet_written, true)
-        {
+        let of_session = once.is_none() && parquet_path(&self.settings.format).is_some();
+        if of_session && self.parquet_written {
             let message = "a Parquet file holds one result, and it is written".to_owned();
             return Err(QueryError::Sql { message, position: None, suggestions: Vec::new() });
         }
@@ -220,6 +220,7 @@ impl Session {
             Ok(rows)
         };
         let rows = self.show(path.is_some(), Some(running), work)?;
+        self.parquet_written |= of_session;
         if let Some(path) = path {
             say!("{}: {} rows", path.display(), grouped(rows));
         }
@@ -269,6 +270,7 @@ impl Session {
         F: Future<Output = Result<T>>,
         T: Send + 'static,
     {
+        self.wrote_to_stdout = self.shows_on_stdout();
         let mut progress = running.filter(|_| self.settings.progress && console::user_attended_stderr());
         let mut bar = progress.take().map(Progress::new);
         let waiting: &mut dyn Waiting = match &mut bar {
@@ -285,6 +287,10 @@ impl Session {
             return paged.close().map_err(output_error).and(done);
         }
         let mut once = self.once.take();
+        if once.is_some() {
+            // What a command writes has no format; the next statement is not meant.
+            self.once_format = None;
+        }
         let out = once.as_mut().unwrap_or(&mut self.out);
         let done = work::run(&self.runtime, &self.interrupts, work, writes_file, out, waiting);
         let closed = once.map_or(Ok(()), Target::close).map_err(output_error);
